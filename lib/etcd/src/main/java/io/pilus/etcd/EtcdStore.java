@@ -1,0 +1,123 @@
+package io.pilus.etcd;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.MessageLite;
+import com.google.protobuf.Parser;
+import io.etcd.jetcd.ByteSequence;
+import io.etcd.jetcd.Client;
+import io.etcd.jetcd.KV;
+import io.etcd.jetcd.KeyValue;
+import io.etcd.jetcd.kv.GetResponse;
+import io.etcd.jetcd.options.GetOption;
+import io.pilus.contract.Key;
+import io.pilus.contract.KeyRange;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** The store, by typed keys. Reads are linearizable; every write is a {@link Transaction}. Calls block. */
+@ApplicationScoped
+public class EtcdStore {
+
+    /** How many values one request of {@link #forEach} asks for. */
+    private static final int PAGE = 1000;
+
+    private final KV kv;
+    private final Duration timeout;
+
+    public EtcdStore(Client client, EtcdConfig config) {
+        this.kv = client.getKVClient();
+        this.timeout = config.timeout();
+    }
+
+    /**
+     * @throws EtcdUnavailableException when etcd does not answer
+     */
+    public <M extends MessageLite> Optional<Versioned<M>> get(Key<M> key) {
+        return get(GetOption.DEFAULT, key).getKvs().stream().findFirst().map(found -> read(found, key.parser()));
+    }
+
+    /** Several keys as of one revision; the result has the keys' order, with null for a key that does not exist. */
+    public List<@Nullable Versioned<?>> getAll(List<? extends Key<?>> keys) {
+        var result = transaction().getting(keys).commit();
+        return result.read();
+    }
+
+    /**
+     * One page of a range, in key order.
+     *
+     * @param from the first key wanted, or null to begin
+     * @param revision what {@link Page#revision} said, or 0 for the newest
+     */
+    public <M extends MessageLite> Page<M> list(KeyRange<M> range, @Nullable String from, int limit, long revision) {
+        var option = GetOption.builder()
+                .withRange(EtcdCalls.endOf(range.prefix()))
+                .withLimit(limit)
+                .withRevision(revision)
+                .build();
+        GetResponse response =
+                EtcdCalls.await(kv.get(bytes(from == null ? range.prefix() : from), option), timeout, "get " + range);
+        List<Versioned<M>> items = new ArrayList<>(response.getKvs().size());
+        for (KeyValue found : response.getKvs()) {
+            items.add(read(found, range.parser()));
+        }
+        String next = response.isMore() ? items.getLast().key() + "\0" : null;
+        return new Page<>(items, revision == 0 ? response.getHeader().getRevision() : revision, next);
+    }
+
+    /**
+     * Every value of a range as of one revision, page by page.
+     *
+     * @return that revision
+     */
+    public <M extends MessageLite> long forEach(KeyRange<M> range, Consumer<Versioned<M>> consumer) {
+        String from = null;
+        long revision = 0;
+        do {
+            Page<M> page = list(range, from, PAGE, revision);
+            page.items().forEach(consumer);
+            from = page.next();
+            revision = page.revision();
+        } while (from != null);
+        return revision;
+    }
+
+    /** Every value of a range, for ranges known to be small. */
+    public <M extends MessageLite> List<Versioned<M>> listAll(KeyRange<M> range) {
+        List<Versioned<M>> all = new ArrayList<>();
+        forEach(range, all::add);
+        return all;
+    }
+
+    /** A transaction to be filled and committed. */
+    public Transaction transaction() {
+        return new Transaction(kv, timeout);
+    }
+
+    private GetResponse get(GetOption option, Key<?> key) {
+        return EtcdCalls.await(kv.get(bytes(key.path()), option), timeout, "get " + key);
+    }
+
+    static <M extends MessageLite> Versioned<M> read(KeyValue found, Parser<M> parser) {
+        String key = found.getKey().toString(UTF_8);
+        try {
+            return new Versioned<>(
+                    key,
+                    parser.parseFrom(found.getValue().getBytes()),
+                    found.getModRevision(),
+                    found.getCreateRevision());
+        } catch (InvalidProtocolBufferException e) {
+            throw new UnreadableValueException(key, e);
+        }
+    }
+
+    static ByteSequence bytes(String text) {
+        return ByteSequence.from(text, UTF_8);
+    }
+}
