@@ -22,6 +22,7 @@ import io.pilus.contract.v1.Node;
 import io.pilus.contract.v1.NodeAddresses;
 import io.pilus.contract.v1.PeerSet;
 import io.pilus.contract.v1.Pool;
+import io.pilus.contract.v1.PoolChanges;
 import io.pilus.contract.v1.PoolRanges;
 import io.pilus.contract.v1.Prefix;
 import io.pilus.contract.v1.Realised;
@@ -65,6 +66,7 @@ public final class Keys {
     public static final KeyRange<Endpoint> ENDPOINTS = range(CLUSTER + "endpoints/", Endpoint.parser());
 
     public static final KeyRange<Pool> POOLS = range(ROOT + "pools/", Pool.parser());
+    public static final Key<PoolChanges> POOL_CHANGES = new Key<>(ROOT + "pool-changes", PoolChanges.parser());
     public static final KeyRange<Liveness> LIVE = range(ROOT + "live/", Liveness.parser());
 
     private Keys() {}
@@ -124,6 +126,10 @@ public final class Keys {
         return in(CLUSTER_BLOCKS, pool + "/" + Prefixes.keyPart(block));
     }
 
+    public static KeyRange<BlockOwner> clusterBlocksOf(String pool) {
+        return range(CLUSTER_BLOCKS.prefix() + pool + "/", BlockOwner.parser());
+    }
+
     public static Key<Endpoint> endpoint(String node, String uid) {
         return in(ENDPOINTS, node + "/" + uid);
     }
@@ -146,6 +152,10 @@ public final class Keys {
 
     public static KeyRange<Block> blocksOf(String node) {
         return range(NODES + node + "/blocks/", Block.parser());
+    }
+
+    public static KeyRange<Block> blocksOf(String node, String pool) {
+        return range(NODES + node + "/blocks/" + pool + "/", Block.parser());
     }
 
     public static Key<Attached> attached(String node, String uid) {

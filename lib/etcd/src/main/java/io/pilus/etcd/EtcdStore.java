@@ -95,6 +95,21 @@ public class EtcdStore {
         return all;
     }
 
+    /** The newest revision that wrote a key of the range which still exists; 0 when there is none. */
+    public long newestWrite(KeyRange<?> range) {
+        var option = GetOption.builder()
+                .withRange(EtcdCalls.endOf(range.prefix()))
+                .withSortField(GetOption.SortTarget.MOD)
+                .withSortOrder(GetOption.SortOrder.DESCEND)
+                .withLimit(1)
+                .withKeysOnly(true)
+                .build();
+        return EtcdCalls.await(kv.get(bytes(range.prefix()), option), timeout, "newest of " + range).getKvs().stream()
+                .mapToLong(KeyValue::getModRevision)
+                .findFirst()
+                .orElse(0);
+    }
+
     /** A transaction to be filled and committed. */
     public Transaction transaction() {
         return new Transaction(kv, timeout);
