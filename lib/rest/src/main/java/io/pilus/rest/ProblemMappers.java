@@ -170,7 +170,7 @@ class ProblemMappers {
                                         .map(Object::toString)
                                         .collect(Collectors.joining(", ")));
             case MismatchedInputException mismatch
-            when mismatch.getTargetType() != null -> "this is not %s".formatted(kind(mismatch.getTargetType()));
+            when mismatch.getTargetType() != null -> "%s is wanted here".formatted(kind(mismatch.getTargetType()));
             default -> Objects.requireNonNullElse(e.getOriginalMessage(), "not readable as JSON");
         };
     }

@@ -85,15 +85,15 @@ class ProblemsTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
-                    {"parts": [{"name": "http", "port": "80"}]}  | /parts/0/port | not a whole number
-                    {"parts": [{"name": "http", "port": 80.5}]}  | /parts/0/port | not a whole number
-                    {"parts": [{"name": "http"}]}                | /parts/0/port | a number is missing
-                    {"parts": [{"name": 7, "port": 80}]}         | /parts/0/name | not a string
-                    {"parts": {"name": "http"}}                  | /parts        | not a list
-                    {"labels": {"version": 1}}                   | /labels/version | not a string
+                    {"parts": [{"name": "http", "port": "80"}]}  | /parts/0/port | a whole number in range is wanted
+                    {"parts": [{"name": "http", "port": 80.5}]}  | /parts/0/port | a whole number in range is wanted
+                    {"parts": [{"name": "http"}]}                | /parts/0/port | a whole number in range is wanted
+                    {"parts": [{"name": 7, "port": 80}]}         | /parts/0/name | a string is wanted
+                    {"parts": {"name": "http"}}                  | /parts        | a list is wanted
+                    {"labels": {"version": 1}}                   | /labels/version | a string is wanted
                     {"colour": "BLUE"}                           | /colour       | 'BLUE' is none of RED, GREEN
                     {"namespace": "Shop"}                        | /namespace    | 'Shop' cannot be the name of a namespace
-                    {"namespace": ["shop"]}                      | /namespace    | not a string
+                    {"namespace": ["shop"]}                      | /namespace    | a string is wanted
                     """)
     void aValueOfTheWrongTypeIsRefusedWhereItStands(String body, String pointer, String detail) {
         post(body)
