@@ -106,7 +106,7 @@ enum pilus_action {
 
 #define PILUS_CELL_RANK(cell) ((__u16)((cell) >> 48))
 #define PILUS_CELL_ACTION(cell) ((__u8)((cell) >> 44) & 0xf)
-#define PILUS_CELL_RULE(cell) ((__u32)(cell) & 0xffffff)
+#define PILUS_CELL_RULE(cell) ((__u32)(cell)&0xffffff)
 
 enum pilus_table_flags {
 	PILUS_TABLE_ADDRESSES = 1, /* has a half for addresses */
@@ -180,6 +180,7 @@ struct pilus_ct_key {
 	__u16 zero;
 };
 
+/* ct_v1 is an array of two maps: [0] in use, [1] being drained, mostly empty. */
 enum pilus_ct_flags {
 	PILUS_CT_OPENED_BY_HIGH = 1,
 	PILUS_CT_REPLIED = 2, /* the other side has answered */
@@ -212,6 +213,10 @@ struct pilus_counter {
 	__u64 bytes;
 };
 
+enum pilus_event_flags {
+	PILUS_EVENT_REPLY = 1, /* the packet travels against the opening */
+};
+
 /*
  * events_v1 (ring buffer): the first packet of each (endpoint, peer, port,
  * verdict, rule), then a summary a second, within the endpoint's budget.
@@ -224,8 +229,8 @@ struct pilus_event {
 	__u16 destination_port; /* ICMP: type << 8 | code */
 	__u8 protocol;
 	__u8 verdict;
-	__u8 direction;
-	__u8 zero;
+	__u8 direction; /* whose policy was asked */
+	__u8 flags; /* enum pilus_event_flags */
 	__u32 endpoint;
 	__u32 peer; /* identity */
 	__u32 rule;

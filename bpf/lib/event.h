@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef PILUS_LIB_EVENT_H
+#define PILUS_LIB_EVENT_H
+
+/* Every verdict is counted exactly; events tell people about a few of them. */
+#include "lib/packet.h"
+
+#define SECOND 1000000000ULL
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct pilus_counter_key);
+	__type(value, struct pilus_counter);
+} verdicts_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events_v1 SEC(".maps");
+
+/* What has had its event: an event stands for all like it since the last. */
+struct event_key {
+	__u32 endpoint;
+	__u32 peer;
+	__u32 rule;
+	__u16 port;
+	__u8 protocol;
+	__u8 verdict;
+	__u8 direction;
+	__u8 flags; /* enum pilus_event_flags */
+	__u8 zero[2];
+};
+
+struct event_gate {
+	__u64 last; /* ns since boot */
+	__u64 pending; /* packets since then */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct event_key);
+	__type(value, struct event_gate);
+} event_gates_v1 SEC(".maps");
+
+/* Tokens in ns of the rate that refills them (a virtual clock per endpoint). */
+struct budget {
+	__u64 clock;
+	__u64 refused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* number of the endpoint */
+	__type(value, struct budget);
+} event_budgets_v1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct budget);
+} connection_budgets_v1 SEC(".maps");
+
+/* Events that could not be told: 0 over budget, 1 ring full. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u64);
+} events_lost_v1 SEC(".maps");
+
+/**
+ * budget_take() - take one of @rate tokens a second
+ *
+ * Up to a second's tokens are saved. Two CPUs may both take the last token:
+ * the bound is a rate, not a count.
+ */
+static __always_inline bool budget_take(void *map, __u32 endpoint, __u32 rate)
+{
+	struct budget fresh = {}, *budget;
+	__u64 now, cost;
+
+	if (!rate)
+		return true;
+	now = bpf_ktime_get_coarse_ns();
+	cost = SECOND / rate;
+	budget = bpf_map_lookup_elem(map, &endpoint);
+	if (!budget) {
+		fresh.clock = now - SECOND + cost;
+		bpf_map_update_elem(map, &endpoint, &fresh, BPF_ANY);
+		return true;
+	}
+	if (budget->clock + SECOND < now)
+		budget->clock = now - SECOND;
+	if (budget->clock + cost > now) {
+		__sync_fetch_and_add(&budget->refused, 1);
+		return false;
+	}
+	__sync_fetch_and_add(&budget->clock, cost);
+	return true;
+}
+
+static __noinline void event_lost(__u32 why)
+{
+	__u64 *lost = bpf_map_lookup_elem(&events_lost_v1, &why);
+
+	if (lost)
+		__sync_fetch_and_add(lost, 1);
+}
+
+static __noinline void event_count(struct __sk_buff *skb, __u32 endpoint,
+				   __u32 rule, __u32 verdict, __u32 direction)
+{
+	struct pilus_counter_key key = {
+		.endpoint = endpoint,
+		.rule = rule,
+		.verdict = verdict,
+		.direction = direction,
+	};
+	struct pilus_counter fresh = { .packets = 1, .bytes = skb->len };
+	struct pilus_counter *counter;
+
+	counter = bpf_map_lookup_elem(&verdicts_v1, &key);
+	if (counter) {
+		counter->packets++;
+		counter->bytes += skb->len;
+		return;
+	}
+	bpf_map_update_elem(&verdicts_v1, &key, &fresh, BPF_ANY);
+}
+
+static __noinline void event_send(struct packet *p, struct event_key *key,
+				  __u32 packets)
+{
+	struct pilus_event *event;
+
+	if (!budget_take(&event_budgets_v1, key->endpoint,
+			 pilus_config.event_rate)) {
+		event_lost(0);
+		return;
+	}
+	event = bpf_ringbuf_reserve(&events_v1, sizeof(*event), 0);
+	if (!event) {
+		event_lost(1);
+		return;
+	}
+	event->time = bpf_ktime_get_ns();
+	event->source = p->source;
+	event->destination = p->destination;
+	event->source_port = bpf_ntohs(p->source_port);
+	event->destination_port = packet_policy_port(p, false);
+	event->protocol = p->protocol;
+	event->verdict = key->verdict;
+	event->direction = key->direction;
+	event->flags = key->flags;
+	event->endpoint = key->endpoint;
+	event->peer = key->peer;
+	event->rule = key->rule;
+	event->packets = packets;
+	bpf_ringbuf_submit(event, 0);
+}
+
+/**
+ * event_verdict() - count a verdict, and tell about it when it is news
+ * @skb:	the packet; the parsed one is in the scratch map
+ * @verdict:	enum pilus_verdict
+ * @direction:	whose policy was asked: the opener's egress, the receiver's ingress
+ * @as_reply:	the packet travels against the connection's opening
+ *
+ * A global function: it is verified once, not once a caller.
+ */
+int event_verdict(struct __sk_buff *skb, __u32 verdict, __u32 direction,
+		  __u32 as_reply)
+{
+	struct event_gate fresh = {}, *gate;
+	struct event_key key = {};
+	struct packet *p = packet_get();
+	__u64 packets;
+
+	if (!p)
+		return 0;
+	if ((direction == PILUS_EGRESS) != !!as_reply) {
+		key.endpoint = p->source_endpoint;
+		key.peer = p->destination_identity;
+	} else {
+		key.endpoint = p->destination_endpoint;
+		key.peer = p->source_identity;
+	}
+	key.rule = p->rule;
+	key.port = packet_policy_port(p, false);
+	key.protocol = p->protocol;
+	key.verdict = verdict;
+	key.direction = direction;
+	key.flags = as_reply ? PILUS_EVENT_REPLY : 0;
+	event_count(skb, key.endpoint, key.rule, verdict, direction);
+
+	fresh.last = bpf_ktime_get_coarse_ns();
+	gate = bpf_map_lookup_elem(&event_gates_v1, &key);
+	if (!gate) {
+		bpf_map_update_elem(&event_gates_v1, &key, &fresh, BPF_ANY);
+		event_send(p, &key, 1);
+		return 0;
+	}
+	if (fresh.last - gate->last < SECOND) {
+		__sync_fetch_and_add(&gate->pending, 1);
+		return 0;
+	}
+	gate->last = fresh.last;
+	packets = gate->pending + 1;
+	__sync_fetch_and_add(&gate->pending, -(packets - 1));
+	event_send(p, &key, packets);
+	return 0;
+}
+
+#endif /* PILUS_LIB_EVENT_H */

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef PILUS_LIB_PACKET_H
+#define PILUS_LIB_PACKET_H
+
+/*
+ * A parsed packet and what became known about it. It lives in a per-CPU map:
+ * stack is what a program of this size runs out of first. Programs on traffic
+ * hooks run with bottom halves off, so nothing else of ours runs meanwhile.
+ */
+#include <linux/icmpv6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include "lib/config.h"
+
+/* <linux/icmp.h> would bring the C library's headers with it. RFC 792 */
+enum icmp_type {
+	ICMP_ECHO_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP_SOURCE_QUENCH = 4,
+	ICMP_REDIRECT = 5,
+	ICMP_ECHO_REQUEST = 8,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETER_PROBLEM = 12,
+	ICMPV6_TOO_BIG = 2, /* RFC 4443 */
+	ICMPV6_ECHO_FIRST = 128,
+	ICMPV6_ECHO_SECOND = 129, /* the reply */
+};
+
+#define ICMP_CODE_FRAGMENTATION_NEEDED 4
+
+struct icmp_header {
+	__u8 type;
+	__u8 code;
+	__u16 checksum;
+	__be16 id; /* echo */
+	__be16 mtu; /* unreachable: fragmentation needed */
+};
+
+#define IP_OFFSET 0x1fff
+#define IP_MORE 0x2000
+#define PULL_BYTES 192 /* more than any chain of headers we follow */
+
+enum packet_flags {
+	PACKET_IPV6 = 1,
+	PACKET_LATER_FRAGMENT = 2, /* has no transport header of its own */
+	PACKET_FIRST_FRAGMENT = 4,
+	PACKET_ICMP_ERROR = 8, /* inner_* are set */
+	PACKET_ND = 16, /* neighbour discovery and its kin */
+};
+
+enum tcp_flags {
+	TCP_FIN = 1,
+	TCP_SYN = 2,
+	TCP_RST = 4,
+	TCP_ACK = 16,
+};
+
+struct packet {
+	struct pilus_addr source;
+	struct pilus_addr destination;
+	__be16 source_port; /* ICMP echo: its id, in both */
+	__be16 destination_port;
+	__u8 protocol; /* as on the wire */
+	__u8 tcp;
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u32 flags; /* enum packet_flags */
+	__u32 l4; /* offset of the transport header */
+	__u32 fragment; /* id */
+
+	/* The packet that an ICMP error is about. */
+	struct pilus_addr inner_source;
+	struct pilus_addr inner_destination;
+	__be16 inner_source_port;
+	__be16 inner_destination_port;
+	__u8 inner_protocol;
+
+	/* Who speaks to whom; a slot or number of 0: no pod of this node. */
+	__u8 source_managed;
+	__u8 destination_managed;
+	__u8 zero;
+	__u32 source_identity;
+	__u32 destination_identity;
+	__u32 source_slot;
+	__u32 destination_slot;
+	__u32 source_endpoint;
+	__u32 destination_endpoint;
+
+	struct pilus_ct_key key;
+	struct pilus_ct_entry entry;
+	__u32 rule; /* that decided last */
+	__u32 now; /* seconds of 2^30 ns since boot */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct packet);
+} packet_scratch SEC(".maps");
+
+static __always_inline struct packet *packet_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&packet_scratch, &zero);
+}
+
+static __always_inline bool addr_equal(const struct pilus_addr *a,
+				       const struct pilus_addr *b)
+{
+	return a->word[3] == b->word[3] && a->word[2] == b->word[2] &&
+	       a->word[1] == b->word[1] && a->word[0] == b->word[0];
+}
+
+static __always_inline bool addr_is_zero(const struct pilus_addr *a)
+{
+	return !(a->word[0] | a->word[1] | a->word[2] | a->word[3]);
+}
+
+static __always_inline bool addr_is_mapped(const struct pilus_addr *a)
+{
+	return !a->word[0] && !a->word[1] && a->word[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline void addr_from_ipv4(struct pilus_addr *a, __be32 ipv4)
+{
+	a->word[0] = 0;
+	a->word[1] = 0;
+	a->word[2] = bpf_htonl(0xffff);
+	a->word[3] = ipv4;
+}
+
+static __always_inline void addr_from_ipv6(struct pilus_addr *a,
+					   const struct in6_addr *ipv6)
+{
+	a->word[0] = ipv6->in6_u.u6_addr32[0];
+	a->word[1] = ipv6->in6_u.u6_addr32[1];
+	a->word[2] = ipv6->in6_u.u6_addr32[2];
+	a->word[3] = ipv6->in6_u.u6_addr32[3];
+}
+
+/* Multicast, broadcast, loopback and link-local: never routed by us. */
+static __always_inline bool addr_is_local_scope(const struct pilus_addr *a,
+						__u32 flags)
+{
+	__u32 first = bpf_ntohl(flags & PACKET_IPV6 ? a->word[0] : a->word[3]);
+
+	if (flags & PACKET_IPV6)
+		return first >> 24 == 0xff || first >> 22 == 0xfe80 >> 6 ||
+		       (!a->word[0] && !a->word[1] && !a->word[2] &&
+			bpf_ntohl(a->word[3]) <= 1);
+	return first >> 28 >= 0xe || first >> 24 == 127 || first >> 24 == 0 ||
+	       first >> 16 == 0xa9fe;
+}
+
+static __always_inline bool icmp_is_error(const struct packet *p, __u8 type)
+{
+	if (p->protocol == IPPROTO_ICMPV6)
+		return type < ICMPV6_ECHO_FIRST;
+	return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED ||
+	       type == ICMP_PARAMETER_PROBLEM || type == ICMP_SOURCE_QUENCH ||
+	       type == ICMP_REDIRECT;
+}
+
+static __always_inline bool icmp_is_echo(const struct packet *p)
+{
+	if (p->protocol == IPPROTO_ICMPV6)
+		return p->icmp_type == ICMPV6_ECHO_FIRST ||
+		       p->icmp_type == ICMPV6_ECHO_SECOND;
+	return p->icmp_type == ICMP_ECHO_REQUEST ||
+	       p->icmp_type == ICMP_ECHO_REPLY;
+}
+
+#define IPV6_MAX_EXTENSIONS 6
+
+struct fragment_header {
+	__u8 next;
+	__u8 zero;
+	__be16 offset;
+	__be32 id;
+};
+
+/*
+ * Walks IPv6 extension headers from @offset. Returns the transport protocol,
+ * or -1 where the chain is too long or does not fit. *@offset becomes the
+ * transport header's.
+ */
+static __noinline int ipv6_extensions(struct __sk_buff *skb, __u32 next,
+				      __u32 *offset, struct packet *p)
+{
+	struct fragment_header fragment;
+	struct ipv6_opt_hdr option;
+	int i;
+
+	for (i = 0; i < IPV6_MAX_EXTENSIONS; i++) {
+		switch (next) {
+		case IPPROTO_FRAGMENT:
+			if (bpf_skb_load_bytes(skb, *offset, &fragment,
+					       sizeof(fragment)))
+				return -1;
+			if (bpf_ntohs(fragment.offset) & 0xfff8)
+				p->flags |= PACKET_LATER_FRAGMENT;
+			else if (fragment.offset & bpf_htons(1))
+				p->flags |= PACKET_FIRST_FRAGMENT;
+			p->fragment = fragment.id;
+			next = fragment.next;
+			*offset += sizeof(fragment);
+			if (p->flags & PACKET_LATER_FRAGMENT)
+				return next;
+			break;
+		case IPPROTO_HOPOPTS:
+		case IPPROTO_DSTOPTS:
+		case IPPROTO_ROUTING:
+			if (bpf_skb_load_bytes(skb, *offset, &option,
+					       sizeof(option)))
+				return -1;
+			next = option.nexthdr;
+			*offset += (option.hdrlen + 1) * 8;
+			break;
+		case IPPROTO_AH:
+			if (bpf_skb_load_bytes(skb, *offset, &option,
+					       sizeof(option)))
+				return -1;
+			next = option.nexthdr;
+			*offset += (option.hdrlen + 2) * 4;
+			break;
+		default:
+			return next;
+		}
+	}
+	return -1;
+}
+
+/* The addresses and ports of the packet inside an ICMP error at @offset. */
+static __noinline int packet_parse_inner(struct __sk_buff *skb,
+					 struct packet *p, __u32 offset)
+{
+	__be16 ports[4] = {};
+	struct ipv6hdr ip6;
+	struct iphdr ip4;
+
+	if (p->flags & PACKET_IPV6) {
+		if (bpf_skb_load_bytes(skb, offset, &ip6, sizeof(ip6)))
+			return PILUS_DROP_TRUNCATED;
+		addr_from_ipv6(&p->inner_source, &ip6.saddr);
+		addr_from_ipv6(&p->inner_destination, &ip6.daddr);
+		p->inner_protocol = ip6.nexthdr;
+		offset += sizeof(ip6);
+	} else {
+		if (bpf_skb_load_bytes(skb, offset, &ip4, sizeof(ip4)))
+			return PILUS_DROP_TRUNCATED;
+		if (ip4.ihl < 5 || ip4.frag_off & bpf_htons(IP_OFFSET))
+			return PILUS_DROP_ICMP_UNRELATED;
+		addr_from_ipv4(&p->inner_source, ip4.saddr);
+		addr_from_ipv4(&p->inner_destination, ip4.daddr);
+		p->inner_protocol = ip4.protocol;
+		offset += ip4.ihl * 4;
+	}
+	/* every error carries at least 8 bytes behind the header (RFC 792) */
+	if (bpf_skb_load_bytes(skb, offset, ports, sizeof(ports)))
+		return PILUS_DROP_TRUNCATED;
+	switch (p->inner_protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+		p->inner_source_port = ports[0];
+		p->inner_destination_port = ports[1];
+		return 0;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		p->inner_source_port = ports[2];
+		p->inner_destination_port = ports[2];
+		return 0;
+	default:
+		p->inner_source_port = 0;
+		p->inner_destination_port = 0;
+		return 0;
+	}
+}
+
+/* The first bytes of every transport header that has ports. */
+struct l4_ports {
+	__be16 source;
+	__be16 destination;
+};
+
+static __always_inline int packet_parse_l4(struct __sk_buff *skb,
+					   struct packet *p, __u32 l4)
+{
+	void *data_end = (void *)(long)skb->data_end;
+	void *head = (void *)(long)skb->data + l4;
+	struct tcphdr *tcp = head;
+	struct icmp_header *icmp = head;
+	struct l4_ports *ports = head;
+
+	p->l4 = l4;
+	p->tcp = 0;
+	switch (p->protocol) {
+	case IPPROTO_TCP:
+		if ((void *)(tcp + 1) > data_end)
+			return PILUS_DROP_TRUNCATED;
+		if (tcp->doff < 5)
+			return PILUS_DROP_INVALID;
+		p->source_port = tcp->source;
+		p->destination_port = tcp->dest;
+		p->tcp = ((__u8 *)tcp)[13];
+		return 0;
+	case IPPROTO_UDP:
+		if (head + sizeof(struct udphdr) > data_end)
+			return PILUS_DROP_TRUNCATED;
+		p->source_port = ports->source;
+		p->destination_port = ports->destination;
+		return 0;
+	case IPPROTO_SCTP:
+		if (head + 12 > data_end) /* RFC 9260, section 3 */
+			return PILUS_DROP_TRUNCATED;
+		p->source_port = ports->source;
+		p->destination_port = ports->destination;
+		return 0;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if ((p->protocol == IPPROTO_ICMPV6) !=
+		    !!(p->flags & PACKET_IPV6))
+			return PILUS_DROP_INVALID;
+		if (head + sizeof(struct icmp_header) > data_end)
+			return PILUS_DROP_TRUNCATED;
+		p->icmp_type = icmp->type;
+		p->icmp_code = icmp->code;
+		p->source_port = 0;
+		if (icmp_is_echo(p))
+			p->source_port = icmp->id;
+		p->destination_port = p->source_port;
+		if (p->protocol == IPPROTO_ICMPV6 && icmp->type >= 130 &&
+		    icmp->type <= 137)
+			p->flags |= PACKET_ND;
+		if (icmp_is_error(p, icmp->type)) {
+			p->flags |= PACKET_ICMP_ERROR;
+			return packet_parse_inner(skb, p, l4 + sizeof(*icmp));
+		}
+		return 0;
+	default:
+		p->source_port = 0;
+		p->destination_port = 0;
+		return 0;
+	}
+}
+
+static __always_inline int packet_parse_ipv4(struct __sk_buff *skb,
+					     struct packet *p)
+{
+	void *data_end = (void *)(long)skb->data_end;
+	struct iphdr *ip = (void *)(long)skb->data + ETH_HLEN;
+	__u16 fragment, total;
+	__u32 header;
+
+	if ((void *)(ip + 1) > data_end)
+		return PILUS_DROP_TRUNCATED;
+	header = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
+	if (ip->version != 4 || header < sizeof(*ip) || total < header)
+		return PILUS_DROP_INVALID;
+	/* a segmented packet's tot_len may be 0 or its first segment's */
+	if (!skb->gso_size && total > skb->len - ETH_HLEN)
+		return PILUS_DROP_TRUNCATED;
+
+	addr_from_ipv4(&p->source, ip->saddr);
+	addr_from_ipv4(&p->destination, ip->daddr);
+	p->protocol = ip->protocol;
+	fragment = bpf_ntohs(ip->frag_off);
+	if (fragment & (IP_OFFSET | IP_MORE)) {
+		p->fragment = ip->id;
+		if (fragment & IP_OFFSET) {
+			if (p->protocol == IPPROTO_TCP &&
+			    (fragment & IP_OFFSET) == 1)
+				return PILUS_DROP_FRAGMENT_TINY;
+			p->flags |= PACKET_LATER_FRAGMENT;
+			p->l4 = ETH_HLEN + header;
+			return 0;
+		}
+		p->flags |= PACKET_FIRST_FRAGMENT;
+	}
+	return packet_parse_l4(skb, p, ETH_HLEN + header);
+}
+
+static __always_inline int packet_parse_ipv6(struct __sk_buff *skb,
+					     struct packet *p)
+{
+	void *data_end = (void *)(long)skb->data_end;
+	struct ipv6hdr *ip = (void *)(long)skb->data + ETH_HLEN;
+	__u32 l4 = ETH_HLEN + sizeof(*ip);
+	int protocol;
+
+	if ((void *)(ip + 1) > data_end)
+		return PILUS_DROP_TRUNCATED;
+	if (ip->version != 6)
+		return PILUS_DROP_INVALID;
+	if (!skb->gso_size && bpf_ntohs(ip->payload_len) > skb->len - l4)
+		return PILUS_DROP_TRUNCATED;
+
+	addr_from_ipv6(&p->source, &ip->saddr);
+	addr_from_ipv6(&p->destination, &ip->daddr);
+	if (addr_is_mapped(&p->source) || addr_is_mapped(&p->destination))
+		return PILUS_DROP_MAPPED_ADDRESS;
+	p->flags = PACKET_IPV6;
+	p->protocol = ip->nexthdr;
+	if (p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP ||
+	    p->protocol == IPPROTO_ICMPV6)
+		return packet_parse_l4(skb, p, l4);
+
+	protocol = ipv6_extensions(skb, p->protocol, &l4, p);
+	if (protocol < 0)
+		return PILUS_DROP_EXTENSION;
+	p->protocol = protocol;
+	if (p->flags & PACKET_LATER_FRAGMENT) {
+		p->l4 = l4;
+		return 0;
+	}
+	if (l4 > ETH_HLEN + sizeof(*ip) + 512)
+		return PILUS_DROP_EXTENSION;
+	return packet_parse_l4(skb, p, l4);
+}
+
+/**
+ * packet_parse() - read the headers into @p
+ *
+ * Returns 0, or the reason to drop the packet. A first fragment must hold its
+ * whole transport header (RFC 1858).
+ */
+static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
+{
+	int reason;
+
+	p->flags = 0;
+	if ((void *)(long)skb->data + PULL_BYTES > (void *)(long)skb->data_end)
+		bpf_skb_pull_data(skb, min(skb->len, PULL_BYTES));
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		reason = packet_parse_ipv4(skb, p);
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		reason = packet_parse_ipv6(skb, p);
+	else
+		return PILUS_DROP_NOT_IP;
+	if (reason == PILUS_DROP_TRUNCATED && p->flags & PACKET_FIRST_FRAGMENT)
+		return PILUS_DROP_FRAGMENT_TINY;
+	return reason;
+}
+
+/* The port by which rules know the packet, in host order. */
+static __always_inline __u16 packet_policy_port(const struct packet *p,
+						bool as_reply)
+{
+	__u8 type = p->icmp_type;
+
+	switch (p->protocol) {
+	case IPPROTO_ICMP:
+		if (as_reply && type == ICMP_ECHO_REPLY)
+			type = ICMP_ECHO_REQUEST;
+		return type << 8 | p->icmp_code;
+	case IPPROTO_ICMPV6:
+		if (as_reply && type == ICMPV6_ECHO_SECOND)
+			type = ICMPV6_ECHO_FIRST;
+		return type << 8 | p->icmp_code;
+	default:
+		return bpf_ntohs(as_reply ? p->source_port
+					  : p->destination_port);
+	}
+}
+
+#endif /* PILUS_LIB_PACKET_H */
