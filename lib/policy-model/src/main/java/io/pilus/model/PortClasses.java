@@ -3,10 +3,12 @@ package io.pilus.model;
 import io.pilus.contract.v1.PortRange;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 
@@ -30,16 +32,13 @@ final class PortClasses {
             }
         }
         classes.put(new BitSet(), 0);
-        Map<Integer, TreeMap<Integer, List<Integer>>> starts = new TreeMap<>();
-        Map<Integer, TreeMap<Integer, List<Integer>>> ends = new TreeMap<>();
-        groups.forEach((ports, group) -> {
-            for (PortRange range : ports) {
-                int protocol = range.getProtocolValue();
-                at(starts, protocol, range.getFirst()).add(group);
-                at(ends, protocol, range.getLast() + 1).add(group);
-            }
-        });
-        starts.forEach((protocol, byPort) -> classify(protocol, byPort, ends.getOrDefault(protocol, new TreeMap<>())));
+        Map<Integer, List<Border>> borders = new TreeMap<>();
+        groups.forEach((ranges, group) -> ranges.forEach(range -> {
+            List<Border> ofProtocol = borders.computeIfAbsent(range.getProtocolValue(), _ -> new ArrayList<>());
+            ofProtocol.add(new Border(range.getFirst(), group, 1));
+            ofProtocol.add(new Border(range.getLast() + 1, group, -1));
+        }));
+        borders.forEach(this::classify);
         int[] all = IntStream.range(0, classes.size()).toArray();
         List<int[]> classesOfGroup = new ArrayList<>();
         for (int group = 0; group < groups.size(); group++) {
@@ -70,33 +69,24 @@ final class PortClasses {
         return classesOfPlace[rule.place()];
     }
 
-    private static List<Integer> at(Map<Integer, TreeMap<Integer, List<Integer>>> events, int protocol, int port) {
-        return events.computeIfAbsent(protocol, _ -> new TreeMap<>()).computeIfAbsent(port, _ -> new ArrayList<>());
-    }
+    /** Where a range of a group begins (1) or where the first port behind it is (-1). */
+    private record Border(int port, int group, int step) {}
 
-    /** Walks a protocol's ports upwards; between two events no rule tells ports apart. */
-    private void classify(int protocol, TreeMap<Integer, List<Integer>> starts, TreeMap<Integer, List<Integer>> ends) {
-        TreeMap<Integer, Integer> classFrom = new TreeMap<>();
+    /** Walks a protocol's ports upwards; between two borders no rule tells ports apart. */
+    private void classify(int protocol, List<Border> borders) {
+        borders.sort(Comparator.comparingInt(Border::port));
+        NavigableMap<Integer, Integer> classFrom = new TreeMap<>();
         int[] open = new int[groups.size()];
         BitSet signature = new BitSet();
         BitSet whole = null;
-        TreeMap<Integer, Boolean> borders = new TreeMap<>();
-        borders.put(0, true);
-        starts.keySet().forEach(port -> borders.put(port, true));
-        ends.keySet().forEach(port -> borders.put(port, true));
-        for (int port : borders.keySet()) {
-            if (port >= PORTS) {
-                break;
-            }
-            for (int group : ends.getOrDefault(port, List.of())) {
-                if (--open[group] == 0) {
-                    signature.clear(group);
-                }
-            }
-            for (int group : starts.getOrDefault(port, List.of())) {
-                if (open[group]++ == 0) {
-                    signature.set(group);
-                }
+        int at = 0;
+        for (int port = 0;
+                port < PORTS;
+                port = at < borders.size() ? borders.get(at).port() : PORTS) {
+            for (; at < borders.size() && borders.get(at).port() == port; at++) {
+                Border border = borders.get(at);
+                open[border.group()] += border.step();
+                signature.set(border.group(), open[border.group()] > 0);
             }
             classFrom.put(port, classOf(signature));
             if (whole == null) {
@@ -111,7 +101,7 @@ final class PortClasses {
         }
         int first = 0;
         int current = classFrom.firstEntry().getValue();
-        for (Map.Entry<Integer, Integer> next : classFrom.tailMap(1).entrySet()) {
+        for (Map.Entry<Integer, Integer> next : classFrom.tailMap(1, true).entrySet()) {
             if (next.getValue() != current) {
                 cover(protocol, first, next.getKey() - 1, current, base);
                 first = next.getKey();
