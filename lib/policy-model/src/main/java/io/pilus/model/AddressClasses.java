@@ -32,6 +32,7 @@ final class AddressClasses {
     private final Map<Set<String>, Integer> groups = new HashMap<>();
     private final List<PolicyRule> firstOfGroup = new ArrayList<>();
     private final Map<BitSet, Integer> classes = new LinkedHashMap<>();
+    private final List<int[]> classesOfGroup;
 
     AddressClasses(List<PolicyRule> rules, Map<String, Addresses> blocks) {
         classes.put(new BitSet(), 0);
@@ -42,14 +43,11 @@ final class AddressClasses {
         if (!groups.isEmpty()) {
             classify(blocks);
         }
+        classesOfGroup = ClassesOfGroups.of(classes, groups.size());
     }
 
     boolean isEmpty() {
         return groups.isEmpty();
-    }
-
-    int count() {
-        return classes.size();
     }
 
     Map<Prefix, Integer> prefixes() {
@@ -59,13 +57,7 @@ final class AddressClasses {
     /** The classes of the addresses in this union of blocks. */
     int[] of(Set<String> blocks) {
         Integer group = groups.get(blocks);
-        if (group == null) {
-            return new int[0];
-        }
-        return classes.entrySet().stream()
-                .filter(entry -> entry.getKey().get(group))
-                .mapToInt(Map.Entry::getValue)
-                .toArray();
+        return group == null ? new int[0] : classesOfGroup.get(group);
     }
 
     private void register(PolicyRule rule, Set<String> blocks) {

@@ -40,14 +40,7 @@ final class PortClasses {
         }));
         borders.forEach(this::classify);
         int[] all = IntStream.range(0, classes.size()).toArray();
-        List<int[]> classesOfGroup = new ArrayList<>();
-        for (int group = 0; group < groups.size(); group++) {
-            int g = group;
-            classesOfGroup.add(classes.entrySet().stream()
-                    .filter(entry -> entry.getKey().get(g))
-                    .mapToInt(Map.Entry::getValue)
-                    .toArray());
-        }
+        List<int[]> classesOfGroup = ClassesOfGroups.of(classes, groups.size());
         classesOfPlace = new int[rules.size()][];
         for (PolicyRule rule : rules) {
             classesOfPlace[rule.place()] =

@@ -234,13 +234,15 @@ public final class VerdictTable {
         Map<CellKey, Integer> best = new HashMap<>();
         for (PolicyRule rule : rules.all()) {
             int place = rule.place();
-            for (int portClass : ports.of(rule)) {
-                for (int address : addresses.of(rule.managedBlocks())) {
-                    best.merge(new CellKey(Half.MANAGED, rule.direction(), address, portClass), place, Math::min);
-                    best.merge(new CellKey(Half.UNMANAGED, rule.direction(), address, portClass), place, Math::min);
+            int[] managed = addresses.of(rule.managedBlocks());
+            int[] unmanagedOnly = addresses.of(rule.unmanagedBlocks());
+            for (int port : ports.of(rule)) {
+                for (int address : managed) {
+                    best.merge(new CellKey(Half.MANAGED, rule.direction(), address, port), place, Math::min);
+                    best.merge(new CellKey(Half.UNMANAGED, rule.direction(), address, port), place, Math::min);
                 }
-                for (int address : addresses.of(rule.unmanagedBlocks())) {
-                    best.merge(new CellKey(Half.UNMANAGED, rule.direction(), address, portClass), place, Math::min);
+                for (int address : unmanagedOnly) {
+                    best.merge(new CellKey(Half.UNMANAGED, rule.direction(), address, port), place, Math::min);
                 }
             }
         }
