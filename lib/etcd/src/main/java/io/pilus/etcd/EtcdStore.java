@@ -45,24 +45,26 @@ public class EtcdStore {
 
     /** Several keys as of one revision; the result has the keys' order, with null for a key that does not exist. */
     public List<@Nullable Versioned<?>> getAll(List<? extends Key<?>> keys) {
-        var result = transaction().getting(keys).commit();
-        return result.read();
+        List<@Nullable Versioned<?>> all = new ArrayList<>(keys.size());
+        long revision = 0;
+        for (int from = 0; from < keys.size(); from += Transaction.MAX_OPERATIONS) {
+            List<? extends Key<?>> some = keys.subList(from, Math.min(keys.size(), from + Transaction.MAX_OPERATIONS));
+            TransactionResult result = transaction().getting(some, revision).commit();
+            all.addAll(result.read());
+            revision = from == 0 ? result.revision() : revision;
+        }
+        return all;
     }
 
     /**
-     * One page of a range, in key order.
+     * One page of a range, in key order. It may hold fewer values than the limit and still not be the last: {@link Page#next} tells.
      *
      * @param from the first key wanted, or null to begin
      * @param revision what {@link Page#revision} said, or 0 for the newest
+     * @throws RevisionCompactedException when that revision is no longer kept
      */
     public <M extends MessageLite> Page<M> list(KeyRange<M> range, @Nullable String from, int limit, long revision) {
-        var option = GetOption.builder()
-                .withRange(EtcdCalls.endOf(range.prefix()))
-                .withLimit(limit)
-                .withRevision(revision)
-                .build();
-        GetResponse response =
-                EtcdCalls.await(kv.get(bytes(from == null ? range.prefix() : from), option), timeout, "get " + range);
+        GetResponse response = range(range, from == null ? range.prefix() : from, limit, revision);
         List<Versioned<M>> items = new ArrayList<>(response.getKvs().size());
         for (KeyValue found : response.getKvs()) {
             items.add(read(found, range.parser()));
@@ -75,6 +77,7 @@ public class EtcdStore {
      * Every value of a range as of one revision, page by page.
      *
      * @return that revision
+     * @throws RevisionCompactedException when it is compacted meanwhile; some values have been handed over by then
      */
     public <M extends MessageLite> long forEach(KeyRange<M> range, Consumer<Versioned<M>> consumer) {
         String from = null;
@@ -113,6 +116,28 @@ public class EtcdStore {
     /** A transaction to be filled and committed. */
     public Transaction transaction() {
         return new Transaction(kv, timeout);
+    }
+
+    Duration timeout() {
+        return timeout;
+    }
+
+    /** Asks for less when the values are so large that an answer does not fit. */
+    private GetResponse range(KeyRange<?> range, String from, int limit, long revision) {
+        for (int count = limit; ; count /= 2) {
+            var option = GetOption.builder()
+                    .withRange(EtcdCalls.endOf(range.prefix()))
+                    .withLimit(count)
+                    .withRevision(revision)
+                    .build();
+            try {
+                return EtcdCalls.await(kv.get(bytes(from), option), timeout, "get " + range);
+            } catch (AnswerTooLargeException e) {
+                if (count == 1) {
+                    throw e;
+                }
+            }
+        }
     }
 
     private GetResponse get(GetOption option, Key<?> key) {

@@ -18,7 +18,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Conditions and writes that etcd takes whole or not at all. At most {@link #MAX_OPERATIONS} writes and {@link #MAX_BYTES} bytes. */
+/**
+ * Conditions and writes that etcd takes whole or not at all. At most {@link #MAX_OPERATIONS} writes, as many conditions, and
+ * {@link #MAX_BYTES} bytes; no key is written twice. It is sent once: jetcd retries a transaction only when etcd cannot have seen it.
+ */
 public final class Transaction {
 
     /** What etcd takes by default ({@code --max-txn-ops}). */
@@ -75,16 +78,21 @@ public final class Transaction {
     }
 
     public Transaction delete(Key<?> key) {
-        bytes += key.path().length();
+        bytes += EtcdStore.bytes(key.path()).size();
         operations.add(Op.delete(EtcdStore.bytes(key.path()), DeleteOption.DEFAULT));
         return this;
     }
 
     /** Reads the keys, as of this transaction, when the conditions hold; see {@link TransactionResult#read}. */
     public Transaction getting(List<? extends Key<?>> keys) {
+        return getting(keys, 0);
+    }
+
+    Transaction getting(List<? extends Key<?>> keys, long revision) {
+        var option = GetOption.builder().withRevision(revision).build();
         for (Key<?> key : keys) {
             reads.add(key);
-            operations.add(Op.get(EtcdStore.bytes(key.path()), GetOption.DEFAULT));
+            operations.add(Op.get(EtcdStore.bytes(key.path()), option));
         }
         return this;
     }
@@ -101,8 +109,16 @@ public final class Transaction {
 
     /**
      * @throws EtcdUnavailableException when etcd does not answer: whether the transaction took place is then unknown
+     * @throws EtcdRefusedException when etcd will not take it; nothing was written
+     * @throws IllegalStateException when it is larger than allowed; nothing was sent
      */
     public TransactionResult commit() {
+        if (operations.size() > MAX_OPERATIONS || conditions.size() > MAX_OPERATIONS || bytes > MAX_BYTES) {
+            throw new IllegalStateException("a transaction of " + operations.size() + " operations, "
+                    + conditions.size()
+                    + " conditions and " + bytes + " bytes; at most " + MAX_OPERATIONS + ", " + MAX_OPERATIONS + " and "
+                    + MAX_BYTES + " are allowed: split it");
+        }
         Txn txn = kv.txn();
         if (!conditions.isEmpty()) {
             txn = txn.If(conditions.toArray(Cmp[]::new));
@@ -126,7 +142,7 @@ public final class Transaction {
 
     private <M extends MessageLite> Transaction put(Key<M> key, M value, PutOption option) {
         ByteSequence encoded = ByteSequence.from(value.toByteArray());
-        bytes += key.path().length() + encoded.size();
+        bytes += EtcdStore.bytes(key.path()).size() + encoded.size();
         operations.add(Op.put(EtcdStore.bytes(key.path()), encoded, option));
         return this;
     }

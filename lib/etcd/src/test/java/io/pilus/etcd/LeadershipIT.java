@@ -1,0 +1,176 @@
+package io.pilus.etcd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.pilus.contract.Keys;
+import io.pilus.contract.v1.Liveness;
+import io.pilus.testing.etcd.EtcdProcess;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class LeadershipIT {
+
+    private static EtcdProcess etcd;
+
+    private final String service = "test-" + System.nanoTime();
+    private final AtomicBoolean working = new AtomicBoolean(true);
+    private EtcdFixture mine;
+    private EtcdFixture other;
+    private Thread work;
+    private volatile Leadership first;
+    private volatile Leadership second;
+
+    @BeforeAll
+    static void startEtcd() {
+        etcd = EtcdProcess.start();
+    }
+
+    @AfterAll
+    static void stopEtcd() {
+        etcd.close();
+    }
+
+    @BeforeEach
+    void campaign() {
+        mine = EtcdFixture.connect(etcd);
+        other = EtcdFixture.connect(etcd);
+        first = Leadership.campaign(mine.client(), mine.store(), service, "first");
+        await().until(() -> first.term().isPresent());
+        second = Leadership.campaign(other.client(), other.store(), service, "second");
+        work = Thread.startVirtualThread(this::beat);
+    }
+
+    @AfterEach
+    void end() {
+        work.interrupt();
+        first.close();
+        second.close();
+        mine.close();
+        other.close();
+    }
+
+    @Test
+    void hasOneLeader() {
+        assertThat(first.term()).isPresent();
+        await().during(Duration.ofSeconds(2)).until(() -> second.term().isEmpty());
+    }
+
+    @Test
+    void passesOnWithinMillisecondsWhenTheLeaderCloses() {
+        Leadership.Term before = first.term().orElseThrow();
+
+        long closing = System.nanoTime();
+        first.close();
+        await().pollInterval(Duration.ofMillis(2)).until(() -> second.term().isPresent());
+
+        assertThat(Duration.ofNanos(System.nanoTime() - closing)).isLessThan(Duration.ofSeconds(1));
+        assertThat(second.term().orElseThrow().createRevision()).isGreaterThan(before.createRevision());
+        assertThat(first.term()).isEmpty();
+    }
+
+    @Test
+    void letsADeposedLeaderWriteNothing() {
+        Leadership.Term deposed = first.term().orElseThrow();
+        var key = Keys.live(service);
+        first.close();
+        await().until(() -> second.term().isPresent());
+
+        var late = deposed.guard(mine.store().transaction())
+                .put(key, Liveness.getDefaultInstance())
+                .commit();
+        var rightful = second.term()
+                .orElseThrow()
+                .guard(other.store().transaction())
+                .put(key, Liveness.getDefaultInstance())
+                .commit();
+
+        assertThat(late.succeeded()).isFalse();
+        assertThat(rightful.succeeded()).isTrue();
+    }
+
+    @Test
+    void deposesALeaderWhoseWorkStandsStill() {
+        var changes = new AtomicInteger();
+        first.onChange(changes::incrementAndGet);
+
+        working.set(false);
+
+        await().atMost(Duration.ofSeconds(9)).until(() -> second.term().isPresent());
+        assertThat(first.term()).isEmpty();
+        assertThat(changes).hasValue(1);
+    }
+
+    @Test
+    void noticesAtOnceThatEtcdHasLostTheLease() {
+        Leadership.Term before = first.term().orElseThrow();
+
+        revokeTheLeadersLease();
+
+        await().atMost(Duration.ofSeconds(3)).until(() -> second.term().isPresent());
+        await().atMost(Duration.ofSeconds(3)).until(() -> !first.term().equals(java.util.Optional.of(before)));
+    }
+
+    @Test
+    void neverHasTwoLeadersWhileEtcdIsFrozen() throws InterruptedException {
+        long frozen = System.nanoTime();
+        etcd.freeze();
+        try {
+            await().pollInterval(Duration.ofMillis(5))
+                    .atMost(Duration.ofSeconds(6))
+                    .until(() -> first.term().isEmpty());
+            assertThat(Duration.ofNanos(System.nanoTime() - frozen)).isLessThan(Duration.ofSeconds(5));
+            Thread.sleep(1000);
+            assertThat(first.term()).isEmpty();
+            assertThat(second.term()).isEmpty();
+        } finally {
+            etcd.thaw();
+        }
+
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> first.term().isPresent() != second.term().isPresent());
+    }
+
+    @Test
+    void leadsAgainAfterEtcdWasKilled() {
+        Leadership.Term before = first.term().orElseThrow();
+
+        etcd.kill();
+        etcd.restart();
+
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> first.term().isPresent() != second.term().isPresent());
+        first.term().ifPresent(now -> assertThat(now.createRevision()).isGreaterThanOrEqualTo(before.createRevision()));
+    }
+
+    private void beat() {
+        while (!Thread.currentThread().isInterrupted()) {
+            if (working.get()) {
+                first.beat();
+            }
+            second.beat();
+            try {
+                Thread.sleep(50);
+            } catch (InterruptedException e) {
+                return;
+            }
+        }
+    }
+
+    private void revokeTheLeadersLease() {
+        long lease = mine.client()
+                .getKVClient()
+                .get(EtcdStore.bytes(Keys.leader(service).path()))
+                .join()
+                .getKvs()
+                .getFirst()
+                .getLease();
+        mine.client().getLeaseClient().revoke(lease).join();
+    }
+}
