@@ -1,0 +1,603 @@
+package io.pilus.lab;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.pilus.testing.etcd.EtcdBinary;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A cluster of network-namespace nodes on this machine: etcd and the services in one namespace, an agent in each node's, a pod in
+ * a namespace of its own. Whatever a lab makes is written down first; starting or ending a lab of the same name undoes what an
+ * earlier one left, even after a crash. Needs root.
+ */
+public final class Lab implements AutoCloseable {
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int CONTROL_PLANE = 10;
+    private static final int OUTSIDE = 200;
+    private static final int ETCD_PORT = 2379;
+
+    private final LabConfig config;
+    private final Path directory;
+    private final FileChannel lock;
+    private final Journal journal;
+    private final Fabric fabric;
+    private final Map<String, Daemon> controlPlane = new ConcurrentSkipListMap<>();
+    private final Map<String, Node> nodes = new ConcurrentSkipListMap<>();
+    private final Map<String, Pod> pods = new ConcurrentSkipListMap<>();
+    private @Nullable Prober outside;
+
+    private Lab(LabConfig config, FileChannel lock) {
+        this.config = config;
+        this.directory = LabState.LABS.resolve(config.name());
+        this.lock = lock;
+        this.journal = new Journal(directory);
+        this.fabric = new Fabric(config.name(), config.network(), journal);
+    }
+
+    /**
+     * Starts a lab and waits until every part of it is ready.
+     *
+     * @throws LabException when it cannot; what was made is undone then
+     */
+    public static Lab start(LabConfig config) {
+        config.requireBuilt();
+        Lab lab = new Lab(config, lock(config.name()));
+        try {
+            lab.journal.undo();
+            lab.journal.begin();
+            lab.make();
+            return lab;
+        } catch (RuntimeException e) {
+            if (!config.keepFailed()) {
+                lab.close();
+            }
+            throw e;
+        }
+    }
+
+    /** Undoes what labs of this name have left, running or crashed. */
+    public static void remove(String name) {
+        try (FileChannel _ = lock(name)) {
+            new Journal(LabState.LABS.resolve(name)).undo();
+        } catch (IOException e) {
+            throw new LabException("could not unlock lab " + name, e);
+        }
+    }
+
+    /** Ends everything, and leaves nothing behind. */
+    @Override
+    public void close() {
+        try (lock) {
+            probers().forEach(Prober::close);
+            journal.undo();
+        } catch (IOException e) {
+            throw new LabException("could not unlock lab " + config.name(), e);
+        }
+    }
+
+    /** Leaves the lab running; {@link #remove} ends it. */
+    public void leave() {
+        probers().forEach(Prober::close);
+        try {
+            lock.close();
+        } catch (IOException e) {
+            throw new LabException("could not unlock lab " + config.name(), e);
+        }
+    }
+
+    public List<Node> nodes() {
+        return List.copyOf(nodes.values());
+    }
+
+    public Node node(String name) {
+        return Optional.ofNullable(nodes.get(name)).orElseThrow(() -> new LabException("no node '" + name + "'"));
+    }
+
+    public List<Pod> pods() {
+        return List.copyOf(pods.values());
+    }
+
+    public Pod pod(String namespace, String name) {
+        return Optional.ofNullable(pods.get(namespace + "/" + name))
+                .orElseThrow(() -> new LabException("no pod '" + namespace + "/" + name + "'"));
+    }
+
+    /** Makes connections from outside the cluster. */
+    public Prober outside() {
+        return Optional.ofNullable(outside).orElseThrow();
+    }
+
+    /** The address of the place outside, which no pool holds. */
+    public String outsideIpv4() {
+        return fabric.ipv4(OUTSIDE);
+    }
+
+    public String outsideIpv6() {
+        return fabric.ipv6(OUTSIDE);
+    }
+
+    public Daemon etcd() {
+        return controlPlane("etcd");
+    }
+
+    public URI etcdUri() {
+        return controlPlaneUri(ETCD_PORT);
+    }
+
+    /** The process of a service, or of etcd. */
+    public Daemon controlPlane(String name) {
+        return Optional.ofNullable(controlPlane.get(name))
+                .orElseThrow(() -> new LabException("the lab does not run '" + name + "'"));
+    }
+
+    public Rest rest(Service service) {
+        return Rest.at(controlPlaneUri(service.port()));
+    }
+
+    /** Waits until a service that was started again is ready. */
+    public void awaitReady(Service service) {
+        readiness(service).await();
+    }
+
+    /** Starts pods side by side, and attaches them. */
+    public List<Pod> run(List<PodSpec> specs) {
+        List<Pod> started = inParallel(specs, this::run);
+        writeState();
+        return started;
+    }
+
+    /** Detaches a pod, ends its process and takes its workload away. */
+    public void stop(Pod pod) {
+        node(pod.node()).api().delete("/v1/endpoints/" + pod.containerId()).orThrow();
+        pod.prober().close();
+        pod.process().kill();
+        rest(Service.IDENTITY)
+                .delete("/v1/workloads/" + pod.namespace() + "/" + pod.name())
+                .orThrow();
+        Tool.run("ip", "netns", "del", pod.netns());
+        pods.remove(pod.toString());
+        writeState();
+    }
+
+    /** Runs a command in a namespace of the lab, for example that of {@link Node#netns}. */
+    public String exec(String netns, String... command) {
+        List<String> all = new ArrayList<>(List.of("nsenter", "--net=/run/netns/" + netns));
+        all.addAll(List.of(command));
+        return Tool.run(all);
+    }
+
+    private void make() {
+        config.progress().say("wiring " + config.nodes() + " nodes");
+        fabric.make();
+        fabric.join("cp", CONTROL_PLANE);
+        fabric.join("out", OUTSIDE);
+        unpack("prober.py");
+        startEtcd();
+        List<Callable<Void>> work = new ArrayList<>();
+        for (Service service : config.services()) {
+            startService(service);
+            work.add(() -> {
+                readiness(service).await();
+                return null;
+            });
+        }
+        work.add(() -> {
+            outside = prober("outside", "out", null, List.of("tcp:80", "udp:80"));
+            return null;
+        });
+        for (int i = 1; i <= config.nodes(); i++) {
+            int number = i;
+            work.add(() -> {
+                makeNode(number);
+                return null;
+            });
+        }
+        inParallel(work, Callable::call);
+        register();
+        if (config.agents()) {
+            inParallel(nodes.values(), node -> {
+                node.awaitReady();
+                return node;
+            });
+        }
+        writeState();
+    }
+
+    private void startEtcd() {
+        Path data = directory.resolve("etcd");
+        List<String> command = new ArrayList<>(List.of(
+                EtcdBinary.etcd().toString(),
+                "--name=lab",
+                "--data-dir=" + data,
+                "--listen-client-urls=http://0.0.0.0:" + ETCD_PORT,
+                "--advertise-client-urls=" + etcdUri(),
+                "--listen-peer-urls=http://127.0.0.1:2380",
+                "--initial-advertise-peer-urls=http://127.0.0.1:2380",
+                "--initial-cluster=lab=http://127.0.0.1:2380"));
+        if (!config.durable()) {
+            command.add("--unsafe-no-fsync");
+        }
+        Daemon etcd = daemon("etcd", "cp", null, Map.of(), command);
+        controlPlane.put("etcd", etcd);
+        new Readiness(etcd, Rest.at(etcdUri()), "/readyz", config.progress()).await();
+    }
+
+    private void startService(Service service) {
+        List<String> command = java("-Xmx192m");
+        command.addAll(List.of(
+                "-Dquarkus.http.host=0.0.0.0",
+                "-Dquarkus.http.port=" + service.port(),
+                "-jar",
+                config.jar(service.module()).toString()));
+        controlPlane.put(
+                service.module(),
+                daemon(
+                        service.module(),
+                        "cp",
+                        null,
+                        Map.of("PILUS_ETCD_ENDPOINTS", etcdUri().toString()),
+                        command));
+    }
+
+    private Readiness readiness(Service service) {
+        return new Readiness(controlPlane(service.module()), rest(service), "/q/health/ready", config.progress());
+    }
+
+    private void makeNode(int number) {
+        String name = "n" + number;
+        fabric.join(name, CONTROL_PLANE + number);
+        Path own = directory.resolve(name);
+        Path bpffs = own.resolve("bpf");
+        Path state = own.resolve("state");
+        try {
+            Files.createDirectories(bpffs);
+            Files.createDirectories(state);
+        } catch (IOException e) {
+            throw new LabException("could not make the directories of node " + name, e);
+        }
+        journal.will(Journal.Kind.MOUNT, bpffs.toString());
+        Tool.run("mount", "-t", "bpf", "bpf", bpffs.toString());
+        Path cgroup = cgroup(name, "host");
+
+        List<String> command = java("-Xmx160m");
+        command.addAll(List.of(
+                "-Dpilus.node.name=" + name,
+                "-Dpilus.node.state-dir=" + state,
+                "-Dpilus.node.bpffs=" + bpffs,
+                "-Dpilus.node.routing=" + config.routing().setting(),
+                "-Dquarkus.http.domain-socket=" + own.resolve("agent.sock"),
+                "-Dquarkus.management.host=0.0.0.0",
+                "-Dquarkus.management.port=" + Node.MANAGEMENT_PORT));
+        config.agentSettings().forEach((key, value) -> command.add("-D" + key + "=" + value));
+        command.addAll(List.of("-jar", config.jar(LabConfig.AGENT).toString()));
+        Daemon agent = Daemon.prepare(spec(
+                "agent-" + name,
+                name,
+                cgroup,
+                Map.of("PILUS_ETCD_ENDPOINTS", etcdUri().toString()),
+                command));
+        List<String> addresses = List.of(fabric.ipv4(CONTROL_PLANE + number), fabric.ipv6(CONTROL_PLANE + number));
+        Rest management = Rest.at(URI.create("http://" + addresses.getFirst() + ":" + Node.MANAGEMENT_PORT));
+        if (config.agents()) {
+            agent.start();
+        }
+        nodes.put(
+                name,
+                new Node(
+                        name,
+                        fabric.netns(name),
+                        addresses,
+                        own,
+                        agent,
+                        new Readiness(agent, management, "/q/health/ready", config.progress()),
+                        prober("host-" + name, name, cgroup, List.of("tcp:80", "udp:80"))));
+    }
+
+    /** Tells the services of the nodes and of a pool, so that agents have something to work with. */
+    private void register() {
+        if (config.services().contains(Service.IDENTITY)) {
+            for (Node node : nodes.values()) {
+                ObjectNode body = JSON.createObjectNode();
+                body.putObject("labels").put("kubernetes.io/hostname", node.name());
+                node.addresses().forEach(body.putArray("addresses")::add);
+                rest(Service.IDENTITY)
+                        .put("/v1/nodes/" + node.name(), body.toString())
+                        .orThrow();
+            }
+            rest(Service.IDENTITY)
+                    .put("/v1/namespaces/default", "{\"labels\":{}}")
+                    .orThrow();
+        }
+        if (config.services().contains(Service.IPAM)) {
+            ObjectNode pool = JSON.createObjectNode();
+            ArrayNode ranges = pool.putArray("ranges");
+            config.pool().forEach(ranges::add);
+            rest(Service.IPAM).put("/v1/pools/default", pool.toString()).orThrow();
+        }
+    }
+
+    private Pod run(PodSpec spec) {
+        String name = spec.node() + "-" + spec.namespace() + "." + spec.name();
+        fabric.addNetns(name);
+        List<String> ports = new ArrayList<>();
+        ObjectNode workload = JSON.createObjectNode()
+                .put("namespace", spec.namespace())
+                .put("name", spec.name())
+                .put("node", spec.node());
+        spec.labels().forEach(workload.putObject("labels")::put);
+        ArrayNode named = workload.putArray("ports");
+        for (PodSpec.Port port : spec.ports()) {
+            ports.add(port.transport().name().toLowerCase(Locale.ROOT) + ":" + port.number());
+            if (!port.name().isEmpty()) {
+                named.addObject()
+                        .put("name", port.name())
+                        .put("protocol", port.transport().name())
+                        .put("port", port.number());
+            }
+        }
+        JsonNode created = rest(Service.IDENTITY)
+                .post("/v1/workloads", workload.toString())
+                .orThrow()
+                .json();
+
+        Path cgroup = cgroup(spec.node(), "pods", spec.namespace() + "." + spec.name());
+        Daemon process = Daemon.prepare(proberSpec(name, name, cgroup, spec.namespace() + "/" + spec.name(), ports));
+        process.start();
+        String containerId = UUID.randomUUID().toString().replace("-", "");
+        ObjectNode endpoint = JSON.createObjectNode()
+                .put("uid", created.path("uid").asText())
+                .put("containerId", containerId)
+                .put("netns", "/run/netns/" + fabric.netns(name))
+                .put("interface", "eth0");
+        JsonNode attached = node(spec.node())
+                .api()
+                .post("/v1/endpoints", endpoint.toString())
+                .orThrow()
+                .json();
+        List<String> addresses = new ArrayList<>();
+        attached.path("addresses")
+                .forEach(address -> addresses.add(address.asText().split("/", 2)[0]));
+        var attachment = new Pod.Attachment(
+                created.path("uid").asText(),
+                containerId,
+                fabric.netns(name),
+                attached.path("identity").asInt(),
+                List.copyOf(addresses));
+        routeFromOutside(spec.node(), addresses);
+        Pod pod = new Pod(spec, attachment, process, awaitProber(name, process));
+        pods.put(pod.toString(), pod);
+        return pod;
+    }
+
+    /** As a fabric that learns routes from nodes would. */
+    private void routeFromOutside(String node, List<String> addresses) {
+        List<String> commands = new ArrayList<>();
+        for (String address : addresses) {
+            boolean six = address.indexOf(':') >= 0;
+            commands.add("route replace " + address + (six ? "/128" : "/32") + " via "
+                    + (six ? node(node).ipv6() : node(node).ipv4()));
+        }
+        fabric.ip("out", commands.toArray(String[]::new));
+    }
+
+    private Prober prober(String name, String netns, @Nullable Path cgroup, List<String> ports) {
+        Daemon process = Daemon.prepare(proberSpec("prober-" + name, netns, cgroup, name, ports));
+        process.start();
+        return awaitProber("prober-" + name, process);
+    }
+
+    private Daemon.Spec proberSpec(
+            String name, String netns, @Nullable Path cgroup, String saysItIs, List<String> ports) {
+        List<String> command = new ArrayList<>(List.of(
+                config.python(),
+                "-I",
+                directory.resolve("prober.py").toString(),
+                proberSocket(name).toString(),
+                saysItIs));
+        command.addAll(ports);
+        return spec(name, netns, cgroup, Map.of(), command);
+    }
+
+    private Path proberSocket(String name) {
+        return directory.resolve("sockets").resolve(name);
+    }
+
+    private Prober awaitProber(String name, Daemon process) {
+        long deadline = System.nanoTime() + 30_000_000_000L;
+        while (System.nanoTime() < deadline && process.isAlive()) {
+            try {
+                return Prober.connect(proberSocket(name));
+            } catch (IOException _) {
+                Journal.pause();
+            }
+        }
+        throw new LabException("the prober of " + name + " does not answer:\n" + process.lastWords());
+    }
+
+    private Daemon daemon(
+            String name, String netns, @Nullable Path cgroup, Map<String, String> environment, List<String> command) {
+        Daemon daemon = Daemon.prepare(spec(name, netns, cgroup, environment, command));
+        daemon.start();
+        return daemon;
+    }
+
+    private Daemon.Spec spec(
+            String name, String netns, @Nullable Path cgroup, Map<String, String> environment, List<String> command) {
+        return new Daemon.Spec(
+                name,
+                fabric.netns(netns),
+                cgroup,
+                journal.processes().resolve(name),
+                directory.resolve("log").resolve(name + ".log"),
+                environment,
+                command);
+    }
+
+    /** A cgroup (version 2) of a node, so that cgroup BPF programs see one node's sockets; null where there is no such hierarchy. */
+    private @Nullable Path cgroup(String node, String... below) {
+        Path root = Cgroups.ROOT;
+        if (root == null) {
+            return null;
+        }
+        Path path = root;
+        List<String> parts = new ArrayList<>(List.of("pilus-" + config.name(), node));
+        parts.addAll(List.of(below));
+        for (String part : parts) {
+            path = path.resolve(part);
+            synchronized (journal) {
+                if (!Files.isDirectory(path)) {
+                    journal.will(Journal.Kind.CGROUP, path.toString());
+                    try {
+                        Files.createDirectory(path);
+                    } catch (IOException e) {
+                        throw new LabException("could not make the cgroup " + path, e);
+                    }
+                }
+            }
+        }
+        return path;
+    }
+
+    private List<String> java(String heap) {
+        return new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                heap,
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow"));
+    }
+
+    private void unpack(String resource) {
+        try (InputStream content = Lab.class.getResourceAsStream(resource)) {
+            Files.createDirectories(directory.resolve("log"));
+            Files.createDirectories(directory.resolve("sockets"));
+            Files.copy(
+                    Optional.ofNullable(content).orElseThrow(),
+                    directory.resolve(resource),
+                    StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new LabException("could not write " + directory.resolve(resource), e);
+        }
+    }
+
+    private void writeState() {
+        List<LabState.NodeState> nodeStates = nodes.values().stream()
+                .map(node -> new LabState.NodeState(
+                        node.name(),
+                        node.netns(),
+                        node.addresses(),
+                        node.socket().toString(),
+                        node.managementUri()))
+                .toList();
+        List<LabState.PodState> podStates = pods.values().stream()
+                .map(pod -> new LabState.PodState(
+                        pod.namespace(),
+                        pod.name(),
+                        pod.node(),
+                        pod.netns(),
+                        pod.identity(),
+                        pod.addresses(),
+                        proberSocket(pod.process().name()).toString()))
+                .toList();
+        new LabState(
+                        config.name(),
+                        config.routing().setting(),
+                        etcdUri(),
+                        controlPlaneUri(Service.IDENTITY.port()),
+                        controlPlaneUri(Service.POLICY.port()),
+                        controlPlaneUri(Service.IPAM.port()),
+                        nodeStates,
+                        podStates)
+                .write(directory);
+    }
+
+    private URI controlPlaneUri(int port) {
+        return URI.create("http://" + fabric.ipv4(CONTROL_PLANE) + ":" + port);
+    }
+
+    private List<Prober> probers() {
+        List<Prober> all = new ArrayList<>();
+        pods.values().forEach(pod -> all.add(pod.prober()));
+        nodes.values().forEach(node -> all.add(node.prober()));
+        Optional.ofNullable(outside).ifPresent(all::add);
+        return all;
+    }
+
+    private static <T, R> List<R> inParallel(Collection<T> items, Work<T, R> work) {
+        try (ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<R>> futures = new ArrayList<>();
+            for (T item : items) {
+                futures.add(executor.submit(() -> work.on(item)));
+            }
+            List<R> results = new ArrayList<>();
+            for (Future<R> future : futures) {
+                results.add(future.get());
+            }
+            return results;
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw new LabException("could not start the lab", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LabException("interrupted", e);
+        }
+    }
+
+    /** One process at a time works on a lab; the file is beside the lab's directory, which comes and goes. */
+    private static FileChannel lock(String name) {
+        try {
+            Files.createDirectories(LabState.LABS);
+            FileChannel channel = FileChannel.open(
+                    LabState.LABS.resolve(name + ".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            if (locked(channel)) {
+                return channel;
+            }
+            channel.close();
+            throw new LabException("lab '" + name + "' is in use; wait for who uses it, or choose another name");
+        } catch (IOException e) {
+            throw new LabException("could not lock lab '" + name + "'; are you root?", e);
+        }
+    }
+
+    private static boolean locked(FileChannel channel) throws IOException {
+        try {
+            return channel.tryLock() != null;
+        } catch (OverlappingFileLockException _) {
+            return false; // held by this very process
+        }
+    }
+
+    /** A step that may throw. */
+    @FunctionalInterface
+    private interface Work<T, R> {
+        R on(T item) throws Exception;
+    }
+}

@@ -1,0 +1,197 @@
+package io.pilus.lab;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a lab shall be.
+ *
+ * @param name the prefix of everything that it makes; a few lower-case letters
+ * @param network the third number of its addresses; labs that run side by side need different ones
+ * @param home the source tree with the built services
+ * @param durable whether etcd waits for the disk
+ * @param agents whether nodes have agents
+ * @param agentSettings more settings of the agents, by their property names
+ * @param pool the ranges of the default pool
+ * @param keepFailed whether a lab that could not be started stays for inspection
+ */
+public record LabConfig(
+        String name,
+        int network,
+        int nodes,
+        Routing routing,
+        Path home,
+        boolean durable,
+        Set<Service> services,
+        boolean agents,
+        Map<String, String> agentSettings,
+        List<String> pool,
+        boolean keepFailed,
+        Progress progress) {
+
+    /** The module with the agent. */
+    static final String AGENT = "node-agent";
+
+    private static final int LONGEST_NAME = 8;
+    private static final int MOST_NODES = 100;
+
+    public LabConfig {
+        if (!name.matches("[a-z][a-z0-9]*") || name.length() > LONGEST_NAME) {
+            throw new LabException("'" + name + "' is no name for a lab: take up to 8 lower-case letters and digits");
+        }
+        if (nodes < 1 || nodes > MOST_NODES) {
+            throw new LabException("a lab has between 1 and " + MOST_NODES + " nodes, not " + nodes);
+        }
+        services = Set.copyOf(services);
+        agentSettings = Map.copyOf(agentSettings);
+        pool = List.copyOf(pool);
+    }
+
+    /** Two nodes with VXLAN between them, all services. */
+    public static Builder named(String name) {
+        return new Builder(name);
+    }
+
+    /** The program that a module is built into. */
+    Path jar(String module) {
+        return home.resolve(module).resolve("target/quarkus-app/quarkus-run.jar");
+    }
+
+    /**
+     * Looks for what the lab will run.
+     *
+     * @throws LabException when something was not built
+     */
+    void requireBuilt() {
+        Stream<String> modules = services.stream().map(Service::module);
+        for (String module :
+                Stream.concat(modules, agents ? Stream.of(AGENT) : Stream.of()).toList()) {
+            if (!Files.exists(jar(module))) {
+                throw new LabException(module + " is not built: there is no " + jar(module)
+                        + "; './pilus' builds what it needs, and so does 'mvn -Dquick package'");
+            }
+        }
+    }
+
+    String python() {
+        Path debian = Path.of("/usr/bin/python3");
+        return Files.isExecutable(debian) ? debian.toString() : "python3";
+    }
+
+    /** Sets what differs from the ordinary lab. */
+    public static final class Builder {
+
+        private final String name;
+        private int network;
+        private int nodes = 2;
+        private Routing routing = Routing.VXLAN;
+        private @Nullable Path home;
+        private boolean durable;
+        private Set<Service> services = EnumSet.allOf(Service.class);
+        private boolean agents = true;
+        private Map<String, String> agentSettings = Map.of();
+        private @Nullable List<String> pool;
+        private boolean keepFailed;
+        private Progress progress = Progress.SILENT;
+
+        private Builder(String name) {
+            this.name = name;
+        }
+
+        public Builder network(int third) {
+            this.network = third;
+            return this;
+        }
+
+        public Builder nodes(int count) {
+            this.nodes = count;
+            return this;
+        }
+
+        public Builder routing(Routing between) {
+            this.routing = between;
+            return this;
+        }
+
+        public Builder home(Path tree) {
+            this.home = tree;
+            return this;
+        }
+
+        public Builder durable() {
+            this.durable = true;
+            return this;
+        }
+
+        public Builder services(Service... only) {
+            this.services = Set.of(only);
+            return this;
+        }
+
+        public Builder withoutAgents() {
+            this.agents = false;
+            return this;
+        }
+
+        public Builder agentSettings(Map<String, String> settings) {
+            this.agentSettings = settings;
+            return this;
+        }
+
+        public Builder pool(String... ranges) {
+            this.pool = List.of(ranges);
+            return this;
+        }
+
+        public Builder keepFailed() {
+            this.keepFailed = true;
+            return this;
+        }
+
+        public Builder progress(Progress told) {
+            this.progress = told;
+            return this;
+        }
+
+        public LabConfig build() {
+            List<String> ranges = pool == null
+                    ? List.of("10." + (100 + network) + ".0.0/16", "fd00:10:" + (100 + network) + "::/48")
+                    : pool;
+            return new LabConfig(
+                    name,
+                    network,
+                    nodes,
+                    routing,
+                    Objects.requireNonNullElseGet(home, Builder::findHome),
+                    durable,
+                    services,
+                    agents,
+                    agentSettings,
+                    ranges,
+                    keepFailed,
+                    progress);
+        }
+
+        /** What PILUS_HOME names; else the tree that holds the working directory. */
+        private static Path findHome() {
+            Optional<String> named = Optional.ofNullable(System.getenv("PILUS_HOME"));
+            if (named.isPresent()) {
+                return Path.of(named.get());
+            }
+            for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
+                if (Files.exists(at.resolve("pilus")) && Files.exists(at.resolve("testing/lab/pom.xml"))) {
+                    return at;
+                }
+            }
+            throw new LabException("this is not inside Pilus' source tree; name it by PILUS_HOME");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+package io.pilus.lab;
+
+/** What the probers speak. */
+public enum Transport {
+    TCP,
+    UDP
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.pilus.lab;
+
+import org.jspecify.annotations.NullMarked;
