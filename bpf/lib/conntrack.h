@@ -398,6 +398,13 @@ static __always_inline int ct_verdict(struct __sk_buff *skb, struct packet *p)
 	    (p->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		return ct_new(
 			skb); /* the ports are used again, by either end */
+	/* a packet told who its sender is before its endpoint was known here:
+	 * then the answer is for the same */
+	if (!p->source_identity)
+		p->source_identity = as_reply ? entry->receiver : entry->opener;
+	if (!p->destination_identity)
+		p->destination_identity =
+			as_reply ? entry->opener : entry->receiver;
 	opener = as_reply ? p->destination_identity : p->source_identity;
 	receiver = as_reply ? p->source_identity : p->destination_identity;
 	opener_slot = as_reply ? p->destination_slot : p->source_slot;

@@ -22,15 +22,28 @@ static __always_inline int drop(struct __sk_buff *skb, __u32 verdict,
 	return TC_ACT_SHOT;
 }
 
-static __always_inline bool set_macs(struct __sk_buff *skb, const __u8 *source,
-				     const __u8 *destination)
+/*
+ * Neither pointer may lose its volatile: the compiler would take the zeros that
+ * read-only data holds before it is loaded.
+ */
+static __always_inline void mac_copy(__u8 *to, const volatile __u8 *from)
+{
+	int i;
+
+	for (i = 0; i < ETH_ALEN; i++)
+		to[i] = from[i];
+}
+
+static __always_inline bool set_macs(struct __sk_buff *skb,
+				     const volatile __u8 *source,
+				     const volatile __u8 *destination)
 {
 	struct ethhdr *eth = (void *)(long)skb->data;
 
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 		return false;
-	__builtin_memcpy(eth->h_source, source, ETH_ALEN);
-	__builtin_memcpy(eth->h_dest, destination, ETH_ALEN);
+	mac_copy(eth->h_source, source);
+	mac_copy(eth->h_dest, destination);
 	return true;
 }
 
@@ -38,7 +51,7 @@ static __always_inline bool set_macs(struct __sk_buff *skb, const __u8 *source,
 static __always_inline int forward_to_pod(struct __sk_buff *skb,
 					  const struct pilus_destination *to)
 {
-	if (!set_macs(skb, (const __u8 *)pilus_config.host_mac, to->mac))
+	if (!set_macs(skb, pilus_config.host_mac, to->mac))
 		return TC_ACT_SHOT;
 	skb->mark = 0;
 	return bpf_redirect_peer(to->ifindex, 0);
@@ -47,8 +60,7 @@ static __always_inline int forward_to_pod(struct __sk_buff *skb,
 /* Up into this node's own stack: out of pilus_net, in by pilus_host. */
 static __always_inline int forward_to_host(struct __sk_buff *skb)
 {
-	if (!set_macs(skb, (const __u8 *)pilus_config.host_mac,
-		      (const __u8 *)pilus_config.host_mac))
+	if (!set_macs(skb, pilus_config.host_mac, pilus_config.host_mac))
 		return TC_ACT_SHOT;
 	skb->mark = 0;
 	return bpf_redirect(pilus_config.host_ifindex, 0);
@@ -75,7 +87,7 @@ static __noinline int forward_tunnelled(struct __sk_buff *skb,
 	if (bpf_skb_set_tunnel_key(skb, &key, sizeof(key), flags))
 		return drop(skb, PILUS_DROP_ENCAPSULATION, PILUS_EGRESS);
 	/* a frame that bears the receiver's own address is ignored */
-	if (!set_macs(skb, (const __u8 *)pilus_config.overlay_mac, mac))
+	if (!set_macs(skb, pilus_config.overlay_mac, mac))
 		return TC_ACT_SHOT;
 	skb->mark = 0;
 	return bpf_redirect(pilus_config.overlay_ifindex, 0);
