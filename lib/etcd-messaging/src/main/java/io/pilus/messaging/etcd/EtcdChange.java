@@ -23,7 +23,8 @@ public sealed interface EtcdChange {
      *
      * @param store null when the store has not been given an id, or the key {@code epoch} was lost
      */
-    record Snapshot(List<Entry> entries, long revision, @Nullable StoreId store) implements EtcdChange {
+    record Snapshot(
+            List<Entry> entries, long revision, @Nullable StoreId store) implements EtcdChange {
         public Snapshot {
             entries = List.copyOf(entries);
         }
