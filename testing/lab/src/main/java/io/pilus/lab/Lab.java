@@ -156,7 +156,18 @@ public final class Lab implements AutoCloseable {
     }
 
     public Rest rest(Service service) {
-        return Rest.at(controlPlaneUri(service.port()));
+        return Rest.at(restUri(service));
+    }
+
+    public URI restUri(Service service) {
+        return controlPlaneUri(service.port());
+    }
+
+    /** Creates or relabels a namespace. */
+    public void putNamespace(String name, Map<String, String> labels) {
+        ObjectNode body = JSON.createObjectNode();
+        labels.forEach(body.putObject("labels")::put);
+        rest(Service.IDENTITY).put("/v1/namespaces/" + name, body.toString()).orThrow();
     }
 
     /** Waits until a service that was started again is ready. */
@@ -529,9 +540,9 @@ public final class Lab implements AutoCloseable {
                         config.name(),
                         config.routing().setting(),
                         etcdUri(),
-                        controlPlaneUri(Service.IDENTITY.port()),
-                        controlPlaneUri(Service.POLICY.port()),
-                        controlPlaneUri(Service.IPAM.port()),
+                        restUri(Service.IDENTITY),
+                        restUri(Service.POLICY),
+                        restUri(Service.IPAM),
                         nodeStates,
                         podStates)
                 .write(directory);

@@ -51,6 +51,15 @@ public final class Prober implements AutoCloseable {
         }
     }
 
+    /** The prober of a pod that another process started. */
+    public static Prober of(LabState.PodState pod) {
+        try {
+            return connect(Path.of(pod.prober()));
+        } catch (IOException e) {
+            throw new LabException("the pod " + pod.namespace() + "/" + pod.name() + " does not answer", e);
+        }
+    }
+
     /** Connects, sends a line and waits for its answer. */
     public CompletableFuture<ProbeResult> probe(Transport transport, String address, int port, Duration timeout) {
         return probe(transport, address, port, timeout, 0);

@@ -38,8 +38,7 @@ public final class RestException extends RuntimeException {
         for (JsonNode error : problem.path("errors")) {
             text.append("\n  ")
                     .append(error.path("pointer").asText(error.path("field").asText()));
-            text.append(": ")
-                    .append(error.path("detail").asText(error.path("message").asText()));
+            text.append(": ").append(error.path("detail").asText());
         }
         return text + " (" + answer.status() + ")";
     }

@@ -1,0 +1,125 @@
+package io.pilus.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.MappingIterator;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.pilus.lab.Answer;
+import io.pilus.lab.Rest;
+import io.pilus.lab.Service;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code pilus apply}. */
+@Command(
+        name = "apply",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Creates or changes what a YAML or JSON file says: policies (NetworkPolicy), and Workload, Pool, Namespace and Node,",
+            "whose 'spec' is the body that the service's REST takes."
+        })
+final class ApplyCommand implements Callable<Integer> {
+
+    private static final ObjectMapper YAML = new YAMLMapper();
+
+    @Mixin
+    Cluster cluster = new Cluster();
+
+    @Option(
+            names = {"-f", "--file"},
+            required = true,
+            paramLabel = "FILE",
+            description = "'-' reads standard input")
+    String file = "";
+
+    @Option(
+            names = "--wait",
+            description = "until every node concerned enforces the policies; ends with 1 if one does not")
+    boolean wait;
+
+    @Override
+    public Integer call() {
+        Console console = Console.standard();
+        boolean enforced = true;
+        for (JsonNode document : documents()) {
+            enforced &= apply(document, console);
+        }
+        return enforced ? 0 : 1;
+    }
+
+    private List<JsonNode> documents() {
+        try {
+            String text = file.equals("-")
+                    ? new String(System.in.readAllBytes(), StandardCharsets.UTF_8)
+                    : Files.readString(Path.of(file));
+            List<JsonNode> documents = new ArrayList<>();
+            try (MappingIterator<JsonNode> all = YAML.readerFor(JsonNode.class).readValues(text)) {
+                while (all.hasNext()) {
+                    JsonNode document = all.next();
+                    if (!document.isNull() && !document.isMissingNode()) {
+                        documents.add(document);
+                    }
+                }
+            }
+            if (documents.isEmpty()) {
+                throw new UserException(file + " holds no document");
+            }
+            return documents;
+        } catch (JsonProcessingException e) {
+            throw new UserException(file + " is no YAML: " + e.getOriginalMessage() + ", line "
+                    + e.getLocation().getLineNr());
+        } catch (IOException e) {
+            throw new UserException("could not read " + file + ": " + e);
+        }
+    }
+
+    private boolean apply(JsonNode document, Console console) {
+        String kind = document.path("kind").asText();
+        String name = document.path("metadata").path("name").asText();
+        String namespace = document.path("metadata").path("namespace").asText("default");
+        if (kind.isEmpty() || name.isEmpty()) {
+            throw new UserException(file + ": a document needs 'kind' and 'metadata.name'");
+        }
+        return switch (kind) {
+            case "Namespace" -> {
+                ObjectNode body = YAML.createObjectNode();
+                body.set(
+                        "labels",
+                        document.path("metadata").path("labels").isObject()
+                                ? document.path("metadata").path("labels")
+                                : YAML.createObjectNode());
+                yield put(Kind.NAMESPACE, namespace, name, body, console);
+            }
+            case "Workload" -> put(Kind.WORKLOAD, namespace, name, document.path("spec"), console);
+            case "Pool" -> put(Kind.POOL, namespace, name, document.path("spec"), console);
+            case "Node" -> put(Kind.NODE, namespace, name, document.path("spec"), console);
+            default -> policy(kind, namespace, name, document, console);
+        };
+    }
+
+    private boolean put(Kind kind, String namespace, String name, JsonNode body, Console console) {
+        Answer answer = cluster.service(kind.service())
+                .put(kind.path(namespace, name), body.toString())
+                .orThrow();
+        console.print(kind.word() + " " + name + (answer.status() == 201 ? " created" : " applied"));
+        return true;
+    }
+
+    private boolean policy(String kind, String namespace, String name, JsonNode document, Console console) {
+        Rest rest = cluster.service(Service.POLICY);
+        PolicyWrite written = PolicyWrite.apply(rest, kind, namespace, name, document.toString(), wait);
+        console.print(kind + " " + namespace + "/" + name + " " + written.summary());
+        written.laggards().forEach(laggard -> console.print("  " + laggard));
+        return written.laggards().isEmpty();
+    }
+}

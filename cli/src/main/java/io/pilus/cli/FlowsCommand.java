@@ -1,0 +1,86 @@
+package io.pilus.cli;
+
+import io.pilus.lab.LabState;
+import io.pilus.lab.LabState.NodeState;
+import io.pilus.lab.Rest;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code pilus flows}. */
+@Command(
+        name = "flows",
+        mixinStandardHelpOptions = true,
+        description = "Shows the verdicts of every node, each with the rule that decided.")
+final class FlowsCommand implements Callable<Integer> {
+
+    @Mixin
+    Cluster cluster = new Cluster();
+
+    @Option(
+            names = {"-f", "--follow"},
+            description = "go on as they come")
+    boolean follow;
+
+    @Option(names = "--node", paramLabel = "NAME", description = "this node's only")
+    @Nullable
+    String node;
+
+    @Option(names = "--verdict", defaultValue = "ANY", description = "${COMPLETION-CANDIDATES}")
+    Wanted verdict = Wanted.ANY;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        LabState lab = cluster.lab();
+        List<NodeState> nodes = lab.nodes().stream()
+                .filter(candidate -> node == null || candidate.name().equals(node))
+                .toList();
+        if (nodes.isEmpty()) {
+            throw new UserException("no node '" + node + "' in lab " + lab.name());
+        }
+        Console console = Console.standard();
+        List<Thread> readers = new ArrayList<>();
+        for (NodeState each : nodes) {
+            readers.add(Thread.ofVirtual().start(() -> show(each, console)));
+        }
+        for (Thread reader : readers) {
+            reader.join();
+        }
+        return 0;
+    }
+
+    private void show(NodeState from, Console console) {
+        try (Stream<String> lines =
+                Rest.at(Path.of(from.socket())).lines("/v1/flows" + (follow ? "?follow=true" : ""))) {
+            lines.filter(line -> !line.isBlank())
+                    .map(line -> Flow.parse(from.name(), line))
+                    .filter(verdict::matches)
+                    .forEach(flow -> console.print(flow.line()));
+        } catch (IOException | UncheckedIOException e) {
+            console.say("the agent of " + from.name() + " does not answer: " + e.getMessage());
+        }
+    }
+
+    /** Which flows are shown. */
+    enum Wanted {
+        ANY,
+        ALLOWED,
+        DROPPED;
+
+        boolean matches(Flow flow) {
+            return switch (this) {
+                case ANY -> true;
+                case ALLOWED -> !flow.isDrop();
+                case DROPPED -> flow.isDrop();
+            };
+        }
+    }
+}
