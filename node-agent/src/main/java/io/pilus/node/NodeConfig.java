@@ -1,0 +1,45 @@
+package io.pilus.node;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import jakarta.validation.constraints.NotBlank;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/** Settings of the agent. */
+@ConfigMapping(prefix = "pilus.node")
+public interface NodeConfig {
+
+    /** The node's name, as the control plane knows it. */
+    @NotBlank
+    String name();
+
+    /** A directory on a local disk that outlives the agent: leases, endpoints, the last state seen. */
+    @WithDefault("/var/lib/pilus")
+    Path stateDir();
+
+    /** A directory of the node's own BPF file system, for pins; mounted when it is none. No dot in its last part. */
+    @WithDefault("/sys/fs/bpf/pilus")
+    Path bpffs();
+
+    /** The device that leads to other nodes; its addresses are the node's. */
+    @WithDefault("eth0")
+    String uplink();
+
+    @WithDefault("vxlan")
+    Routing routing();
+
+    /** How long attaching a workload waits for what it needs. */
+    @WithDefault("PT20S")
+    Duration attachDeadline();
+
+    /** How many workloads are attached or detached at once; the rest queues. */
+    @WithDefault("16")
+    int attachConcurrency();
+
+    /** How pods' packets travel between nodes. */
+    enum Routing {
+        VXLAN,
+        NATIVE
+    }
+}
