@@ -37,6 +37,8 @@ struct pilus_config {
 
 const volatile struct pilus_config pilus_config;
 
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
 #define min(a, b) ((a) < (b) ? (a) : (b))
 
 #endif /* PILUS_LIB_CONFIG_H */

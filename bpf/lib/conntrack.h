@@ -378,7 +378,7 @@ static __always_inline int ct_verdict(struct __sk_buff *skb, struct packet *p)
 	bool high, as_reply;
 
 	p->now = bpf_ktime_get_coarse_ns() >> 30;
-	if (p->flags & PACKET_ICMP_ERROR) {
+	if (unlikely(p->flags & PACKET_ICMP_ERROR)) {
 		int verdict = ct_related(p);
 
 		p->rule = 0;
@@ -390,7 +390,7 @@ static __always_inline int ct_verdict(struct __sk_buff *skb, struct packet *p)
 	high = ct_source_is_high(p);
 	ct_make_key(p, high);
 	entry = ct_find(&p->key);
-	if (!entry || ct_expired(entry, p, p->protocol))
+	if (unlikely(!entry || ct_expired(entry, p, p->protocol)))
 		return ct_new(skb);
 
 	as_reply = high != !!(entry->flags & PILUS_CT_OPENED_BY_HIGH);
@@ -409,9 +409,9 @@ static __always_inline int ct_verdict(struct __sk_buff *skb, struct packet *p)
 	receiver = as_reply ? p->source_identity : p->destination_identity;
 	opener_slot = as_reply ? p->destination_slot : p->source_slot;
 	receiver_slot = as_reply ? p->source_slot : p->destination_slot;
-	if (opener != entry->opener || receiver != entry->receiver ||
-	    !ct_side_stands(entry->egress, opener_slot) ||
-	    !ct_side_stands(entry->ingress, receiver_slot)) {
+	if (unlikely(opener != entry->opener || receiver != entry->receiver ||
+		     !ct_side_stands(entry->egress, opener_slot) ||
+		     !ct_side_stands(entry->ingress, receiver_slot))) {
 		int verdict = ct_rejudge(skb, as_reply);
 
 		if (pilus_is_drop(verdict))

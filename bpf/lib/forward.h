@@ -11,8 +11,8 @@
 #define AF_INET6 10
 
 /* The one place where a verdict becomes what the kernel does. */
-static __always_inline int drop(struct __sk_buff *skb, __u32 verdict,
-				__u32 direction)
+static __noinline int drop(struct __sk_buff *skb, __u32 verdict,
+			   __u32 direction)
 {
 	struct packet *p = packet_get();
 

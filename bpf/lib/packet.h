@@ -287,13 +287,35 @@ struct l4_ports {
 	__be16 destination;
 };
 
+static __noinline int packet_parse_icmp(struct __sk_buff *skb, struct packet *p)
+{
+	struct icmp_header icmp;
+
+	if ((p->protocol == IPPROTO_ICMPV6) != !!(p->flags & PACKET_IPV6))
+		return PILUS_DROP_INVALID;
+	if (bpf_skb_load_bytes(skb, p->l4, &icmp, sizeof(icmp)))
+		return PILUS_DROP_TRUNCATED;
+	p->icmp_type = icmp.type;
+	p->icmp_code = icmp.code;
+	p->source_port = 0;
+	if (icmp_is_echo(p))
+		p->source_port = icmp.id;
+	p->destination_port = p->source_port;
+	if (p->protocol == IPPROTO_ICMPV6 && icmp.type >= 130 &&
+	    icmp.type <= 137)
+		p->flags |= PACKET_ND;
+	if (!icmp_is_error(p, icmp.type))
+		return 0;
+	p->flags |= PACKET_ICMP_ERROR;
+	return packet_parse_inner(skb, p, p->l4 + sizeof(icmp));
+}
+
 static __always_inline int packet_parse_l4(struct __sk_buff *skb,
 					   struct packet *p, __u32 l4)
 {
 	void *data_end = (void *)(long)skb->data_end;
 	void *head = (void *)(long)skb->data + l4;
 	struct tcphdr *tcp = head;
-	struct icmp_header *icmp = head;
 	struct l4_ports *ports = head;
 
 	p->l4 = l4;
@@ -322,25 +344,7 @@ static __always_inline int packet_parse_l4(struct __sk_buff *skb,
 		return 0;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		if ((p->protocol == IPPROTO_ICMPV6) !=
-		    !!(p->flags & PACKET_IPV6))
-			return PILUS_DROP_INVALID;
-		if (head + sizeof(struct icmp_header) > data_end)
-			return PILUS_DROP_TRUNCATED;
-		p->icmp_type = icmp->type;
-		p->icmp_code = icmp->code;
-		p->source_port = 0;
-		if (icmp_is_echo(p))
-			p->source_port = icmp->id;
-		p->destination_port = p->source_port;
-		if (p->protocol == IPPROTO_ICMPV6 && icmp->type >= 130 &&
-		    icmp->type <= 137)
-			p->flags |= PACKET_ND;
-		if (icmp_is_error(p, icmp->type)) {
-			p->flags |= PACKET_ICMP_ERROR;
-			return packet_parse_inner(skb, p, l4 + sizeof(*icmp));
-		}
-		return 0;
+		return packet_parse_icmp(skb, p);
 	default:
 		p->source_port = 0;
 		p->destination_port = 0;
@@ -385,8 +389,7 @@ static __always_inline int packet_parse_ipv4(struct __sk_buff *skb,
 	return packet_parse_l4(skb, p, ETH_HLEN + header);
 }
 
-static __always_inline int packet_parse_ipv6(struct __sk_buff *skb,
-					     struct packet *p)
+static __noinline int packet_parse_ipv6(struct __sk_buff *skb, struct packet *p)
 {
 	void *data_end = (void *)(long)skb->data_end;
 	struct ipv6hdr *ip = (void *)(long)skb->data + ETH_HLEN;
@@ -434,7 +437,8 @@ static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
 	int reason;
 
 	p->flags = 0;
-	if ((void *)(long)skb->data + PULL_BYTES > (void *)(long)skb->data_end)
+	/* most packets are linear already, and the call is not free */
+	if (skb->data_end - skb->data < min(skb->len, PULL_BYTES))
 		bpf_skb_pull_data(skb, min(skb->len, PULL_BYTES));
 	if (skb->protocol == bpf_htons(ETH_P_IP))
 		reason = packet_parse_ipv4(skb, p);

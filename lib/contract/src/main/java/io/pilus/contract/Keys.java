@@ -183,6 +183,11 @@ public final class Keys {
         return in(POOLS, name);
     }
 
+    /** Written with every block granted from the pool. */
+    public static Key<PoolChanges> poolGrants(String pool) {
+        return new Key<>(ROOT + "pool-grants/" + pool, PoolChanges.parser());
+    }
+
     public static Key<Liveness> live(String node) {
         return in(LIVE, node);
     }
