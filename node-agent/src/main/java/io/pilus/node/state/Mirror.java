@@ -1,6 +1,7 @@
 package io.pilus.node.state;
 
 import io.pilus.contract.KeyRange;
+import io.pilus.etcd.StoreId;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;

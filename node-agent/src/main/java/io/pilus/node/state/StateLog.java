@@ -8,6 +8,7 @@ import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import com.google.protobuf.ByteString;
+import io.pilus.etcd.StoreId;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.Closeable;
@@ -110,8 +111,7 @@ final class StateLog implements Closeable {
             out.write(Frames.encode(data -> {
                 data.writeByte(HEADER);
                 data.writeInt(FORMAT);
-                data.writeUTF(store.clusterId());
-                data.writeLong(store.restores());
+                data.writeUTF(store.toString());
                 data.writeLong(revision);
             }));
             for (Entry entry : entries) {
@@ -217,7 +217,7 @@ final class StateLog implements Closeable {
                 if (kind != HEADER || data.readInt() != FORMAT) {
                     break;
                 }
-                store = new StoreId(data.readUTF(), data.readLong());
+                store = StoreId.parse(data.readUTF());
                 revision = data.readLong();
             } else if (kind == ENTRY && !whole) {
                 Entry entry = readEntry(data);

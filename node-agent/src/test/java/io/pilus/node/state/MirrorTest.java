@@ -3,6 +3,7 @@ package io.pilus.node.state;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import io.pilus.etcd.StoreId;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -14,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class MirrorTest {
 
-    private static final StoreId KNOWN = new StoreId("7c1f", 0);
+    private static final StoreId KNOWN = new StoreId("7c1f", 0, 0xabcL);
 
     @TempDir
     Path directory;
@@ -58,12 +59,17 @@ class MirrorTest {
 
     @Test
     void aStoreWithAnotherClusterIdIsAStranger() throws IOException {
-        assertStranger(new StoreId("ffff", 0), 99, "the store is ffff");
+        assertStranger(new StoreId("ffff", 0, 0xabcL), 99, "the store is ffff");
     }
 
     @Test
     void aRestoredStoreIsAStranger() throws IOException {
-        assertStranger(new StoreId("7c1f", 1), 99, "restored 1 times");
+        assertStranger(new StoreId("7c1f", 1, 0xabcL), 99, "the store is 7c1f/1/abc, this node knows 7c1f/0/abc");
+    }
+
+    @Test
+    void anEtcdMadeAnewIsAStranger() throws IOException {
+        assertStranger(new StoreId("7c1f", 0, 0xdefL), 99, "the store is 7c1f/0/def");
     }
 
     @Test
@@ -88,7 +94,7 @@ class MirrorTest {
     @Test
     void whatAStrangerSaysAfterwardsIsNotTakenEither() throws IOException {
         try (Mirror mirror = synced(entry("/a", 3))) {
-            mirror.replace(new StoreId("ffff", 0), 99, List.of());
+            mirror.replace(new StoreId("ffff", 0, 0xabcL), 99, List.of());
 
             assertThat(mirror.advance(new Update(100, List.of(), List.of("/a"))))
                     .isEmpty();

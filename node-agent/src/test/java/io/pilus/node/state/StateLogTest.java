@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
+import io.pilus.etcd.StoreId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class StateLogTest {
 
-    private static final StoreId STORE = new StoreId("7c1f", 2);
+    private static final StoreId STORE = new StoreId("7c1f", 2, 0xabcL);
 
     @TempDir
     Path directory;
