@@ -1,0 +1,25 @@
+package io.pilus.libbpf;
+
+import jnr.ffi.LibraryLoader;
+import jnr.ffi.Pointer;
+import jnr.ffi.annotations.In;
+import jnr.ffi.annotations.Out;
+
+/** The C library, for bpf(2) and close(2). */
+interface LibC {
+
+    LibC INSTANCE = LibraryLoader.create(LibC.class).failImmediately().load("libc.so.6");
+
+    /** Number of bpf(2) on x86-64. */
+    long BPF_X86_64 = 321;
+
+    /** Number of bpf(2) on arm64 and every other architecture with the generic table. */
+    long BPF_GENERIC = 280;
+
+    long syscall(long number, int command, @In @Out byte[] attributes, int size);
+
+    int close(int fd);
+
+    /** A va_list is an array of one element, so its value is a pointer. */
+    int vsnprintf(@Out byte[] buffer, long size, Pointer format, Pointer arguments);
+}
