@@ -88,7 +88,7 @@ public interface LibBpf {
 
     int bpf_obj_get(@In String path);
 
-    int bpf_obj_get_info_by_fd(int fd, @Out byte[] info, @In @Out int[] size);
+    int bpf_obj_get_info_by_fd(int fd, @In @Out byte[] info, @In @Out int[] size);
 
     int bpf_prog_test_run_opts(int fd, Pointer options);
 
