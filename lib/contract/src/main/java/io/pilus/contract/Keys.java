@@ -1,5 +1,6 @@
 package io.pilus.contract;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Parser;
 import io.pilus.contract.v1.Attached;
@@ -12,6 +13,7 @@ import io.pilus.contract.v1.Demand;
 import io.pilus.contract.v1.Document;
 import io.pilus.contract.v1.Endpoint;
 import io.pilus.contract.v1.Epoch;
+import io.pilus.contract.v1.FreedNumber;
 import io.pilus.contract.v1.Identity;
 import io.pilus.contract.v1.IdentityNumber;
 import io.pilus.contract.v1.IdentityPolicy;
@@ -19,7 +21,9 @@ import io.pilus.contract.v1.Leader;
 import io.pilus.contract.v1.Liveness;
 import io.pilus.contract.v1.Namespace;
 import io.pilus.contract.v1.Node;
+import io.pilus.contract.v1.NodeAddressOwner;
 import io.pilus.contract.v1.NodeAddresses;
+import io.pilus.contract.v1.NumberCursor;
 import io.pilus.contract.v1.PeerSet;
 import io.pilus.contract.v1.Pool;
 import io.pilus.contract.v1.PoolChanges;
@@ -69,6 +73,13 @@ public final class Keys {
     public static final Key<PoolChanges> POOL_CHANGES = new Key<>(ROOT + "pool-changes", PoolChanges.parser());
     public static final KeyRange<Liveness> LIVE = range(ROOT + "live/", Liveness.parser());
 
+    /** Where identity-service reserves ranges of numbers. */
+    public static final Key<NumberCursor> NUMBERS = new Key<>(ROOT + "numbers", NumberCursor.parser());
+
+    public static final KeyRange<FreedNumber> FREED_NUMBERS = range(ROOT + "freed/", FreedNumber.parser());
+    public static final KeyRange<NodeAddressOwner> NODE_ADDRESSES =
+            range(ROOT + "node-addresses/", NodeAddressOwner.parser());
+
     private Keys() {}
 
     /**
@@ -98,8 +109,20 @@ public final class Keys {
         return in(LABELS, sha256);
     }
 
+    public static Key<FreedNumber> freedNumber(int id) {
+        return in(FREED_NUMBERS, number(id));
+    }
+
+    public static Key<NodeAddressOwner> nodeAddress(ByteString address) {
+        return in(NODE_ADDRESSES, Prefixes.format(address));
+    }
+
     public static Key<WorkloadLocation> workloadLocation(String namespace, String name) {
         return in(WORKLOAD_LOCATIONS, namespace + "/" + name);
+    }
+
+    public static KeyRange<WorkloadLocation> workloadLocationsIn(String namespace) {
+        return range(WORKLOAD_LOCATIONS.prefix() + namespace + "/", WorkloadLocation.parser());
     }
 
     public static Key<PeerSet> peerSet(String setId) {

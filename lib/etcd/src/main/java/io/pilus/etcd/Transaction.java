@@ -35,6 +35,7 @@ public final class Transaction {
     private final List<Cmp> conditions = new ArrayList<>();
     private final List<Op> operations = new ArrayList<>();
     private final List<Key<?>> reads = new ArrayList<>();
+    private final List<Key<?>> otherwise = new ArrayList<>();
     private int bytes;
 
     Transaction(KV kv, Duration timeout) {
@@ -97,6 +98,12 @@ public final class Transaction {
         return this;
     }
 
+    /** Reads the keys, as of this transaction, when the conditions do not hold: what stood in the way, without another round trip. */
+    public Transaction orElseGetting(List<? extends Key<?>> keys) {
+        otherwise.addAll(keys);
+        return this;
+    }
+
     /** How many operations it has so far. */
     public int operations() {
         return operations.size();
@@ -123,18 +130,22 @@ public final class Transaction {
         if (!conditions.isEmpty()) {
             txn = txn.If(conditions.toArray(Cmp[]::new));
         }
-        TxnResponse response =
-                EtcdCalls.await(txn.Then(operations.toArray(Op[]::new)).commit(), timeout, "transaction");
+        txn = txn.Then(operations.toArray(Op[]::new));
+        if (!otherwise.isEmpty()) {
+            txn = txn.Else(otherwise.stream()
+                    .map(key -> Op.get(EtcdStore.bytes(key.path()), GetOption.DEFAULT))
+                    .toArray(Op[]::new));
+        }
+        TxnResponse response = EtcdCalls.await(txn.commit(), timeout, "transaction");
         List<@Nullable Versioned<?>> read = new ArrayList<>();
-        if (response.isSucceeded()) {
-            List<GetResponse> answers = response.getGetResponses();
-            for (int i = 0; i < reads.size(); i++) {
-                Key<?> key = reads.get(i);
-                read.add(answers.get(i).getKvs().stream()
-                        .findFirst()
-                        .map(found -> EtcdStore.read(found, key.parser()))
-                        .orElse(null));
-            }
+        List<Key<?>> wanted = response.isSucceeded() ? reads : otherwise;
+        List<GetResponse> answers = response.getGetResponses();
+        for (int i = 0; i < wanted.size(); i++) {
+            Key<?> key = wanted.get(i);
+            read.add(answers.get(i).getKvs().stream()
+                    .findFirst()
+                    .map(found -> EtcdStore.read(found, key.parser()))
+                    .orElse(null));
         }
         return new TransactionResult(
                 response.isSucceeded(), response.getHeader().getRevision(), read);
