@@ -1,0 +1,5 @@
+/** Namespaces and their labels. */
+@NullMarked
+package io.pilus.identity.namespace;
+
+import org.jspecify.annotations.NullMarked;
