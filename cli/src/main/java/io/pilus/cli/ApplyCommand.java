@@ -25,8 +25,8 @@ import picocli.CommandLine.Option;
         name = "apply",
         mixinStandardHelpOptions = true,
         description = {
-            "Creates or changes what a YAML or JSON file says: policies (NetworkPolicy), and Workload, Pool, Namespace and Node,",
-            "whose 'spec' is the body that the service's REST takes."
+            "Creates or changes what a YAML or JSON file says.",
+            "That may be policies (NetworkPolicy), and Workload, Pool, Namespace and Node, whose 'spec' is the body that the service's REST takes."
         })
 final class ApplyCommand implements Callable<Integer> {
 

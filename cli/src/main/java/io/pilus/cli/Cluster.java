@@ -42,12 +42,11 @@ final class Cluster {
         if (named == null || named.isBlank()) {
             return otherwise.apply(service);
         }
-        URI uri = URI.create(named);
-        if (uri.getScheme() == null || uri.getHost() == null) {
+        if (!named.matches("https?://[^/]+")) {
             throw new UserException(
                     variable + " is '" + named + "'; it should look like http://10.0.0.1:" + service.port());
         }
-        return uri;
+        return URI.create(named);
     }
 
     /**

@@ -1,6 +1,8 @@
 package io.pilus.cli;
 
 import io.pilus.lab.Conversation;
+import io.pilus.lab.Flow;
+import io.pilus.lab.FlowWatch;
 import io.pilus.lab.Lab;
 import io.pilus.lab.LabConfig;
 import io.pilus.lab.Pod;
@@ -22,8 +24,8 @@ import picocli.CommandLine.Option;
         name = "demo",
         mixinStandardHelpOptions = true,
         description = {
-            "Two nodes and a small shop of pods on this machine: what passes without a policy, and what with two, each line with the",
-            "rule that decided. Ends with 1 when a verdict is not the expected one. Leaves nothing behind."
+            "Shows two nodes with a small shop of pods on this machine, and what a policy changes.",
+            "Each line names the rule that decided. Ends with 1 when a verdict is not the expected one. Leaves nothing behind."
         })
 final class DemoCommand implements Callable<Integer> {
 
@@ -140,7 +142,8 @@ final class DemoCommand implements Callable<Integer> {
             boolean ipv6 = results.get(2 * i + 1).join().answered();
             String outcome = ipv4 && ipv6 ? "answered" : !ipv4 && !ipv6 ? "silence" : "IPv4 and IPv6 differ";
             Optional<Flow> flow = flows.await(attempt::explains, FLOW_PATIENCE);
-            String because = flow.map(Flow::because).orElse("no flow says why");
+            String because = flow.map(seen -> seen.document().isEmpty() ? seen.verdict() : seen.rule())
+                    .orElse("no flow says why");
             expect(
                     ipv4 == attempt.passes() && ipv6 == attempt.passes() && flow.isPresent(),
                     String.format(

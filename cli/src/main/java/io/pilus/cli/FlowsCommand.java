@@ -1,5 +1,6 @@
 package io.pilus.cli;
 
+import io.pilus.lab.Flow;
 import io.pilus.lab.LabState;
 import io.pilus.lab.LabState.NodeState;
 import io.pilus.lab.Rest;
@@ -21,6 +22,11 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         description = "Shows the verdicts of every node, each with the rule that decided.")
 final class FlowsCommand implements Callable<Integer> {
+
+    /** In 2026-01-01T12:34:56.789Z. */
+    private static final int CLOCK_BEGIN = 11;
+
+    private static final int CLOCK_END = 23;
 
     @Mixin
     Cluster cluster = new Cluster();
@@ -63,10 +69,26 @@ final class FlowsCommand implements Callable<Integer> {
             lines.filter(line -> !line.isBlank())
                     .map(line -> Flow.parse(from.name(), line))
                     .filter(verdict::matches)
-                    .forEach(flow -> console.print(flow.line()));
+                    .forEach(flow -> console.print(line(flow)));
         } catch (IOException | UncheckedIOException e) {
             console.say("the agent of " + from.name() + " does not answer: " + e.getMessage());
         }
+    }
+
+    static String line(Flow flow) {
+        String clock = flow.time().length() > CLOCK_END ? flow.time().substring(CLOCK_BEGIN, CLOCK_END) : flow.time();
+        String verdict = String.format("%-26s", flow.verdict());
+        return String.format(
+                "%s %s %s %-7s %-6s %s -> %s%s%s",
+                clock,
+                flow.node(),
+                flow.isDrop() ? Console.red(verdict) : Console.green(verdict),
+                flow.direction(),
+                flow.protocol(),
+                flow.source(),
+                flow.destination(),
+                flow.document().isEmpty() ? "" : "  by " + flow.rule(),
+                flow.packets() > 1 ? "  x" + flow.packets() : "");
     }
 
     /** Which flows are shown. */

@@ -14,8 +14,8 @@ import picocli.CommandLine.Option;
         name = "up",
         mixinStandardHelpOptions = true,
         description = {
-            "Starts a cluster of network-namespace nodes on this machine, with the shop of the demo on it, and leaves it running.",
-            "What an earlier one left is cleaned up first."
+            "Starts a cluster of network-namespace nodes on this machine, and leaves it running.",
+            "The pods of the demo's shop run on it. What an earlier one left is cleaned up first."
         })
 final class UpCommand implements Callable<Integer> {
 

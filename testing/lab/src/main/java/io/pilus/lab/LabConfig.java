@@ -98,7 +98,7 @@ public record LabConfig(
         private Set<Service> services = EnumSet.allOf(Service.class);
         private boolean agents = true;
         private Map<String, String> agentSettings = Map.of();
-        private @Nullable List<String> pool;
+        private List<String> pool = List.of("10.244.0.0/16", "fd00:10:244::/48");
         private boolean keepFailed;
         private Progress progress = Progress.SILENT;
 
@@ -162,9 +162,6 @@ public record LabConfig(
         }
 
         public LabConfig build() {
-            List<String> ranges = pool == null
-                    ? List.of("10." + (100 + network) + ".0.0/16", "fd00:10:" + (100 + network) + "::/48")
-                    : pool;
             return new LabConfig(
                     name,
                     network,
@@ -175,7 +172,7 @@ public record LabConfig(
                     services,
                     agents,
                     agentSettings,
-                    ranges,
+                    pool,
                     keepFailed,
                     progress);
         }

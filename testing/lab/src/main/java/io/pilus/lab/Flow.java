@@ -1,17 +1,20 @@
-package io.pilus.cli;
+package io.pilus.lab;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.pilus.lab.LabException;
 import java.util.Locale;
 
 /**
  * One line of an agent's flows.
  *
+ * @param node whose agent said so
  * @param verdict as bpf/include/pilus/verdict.h names it, without the prefix
+ * @param document of the rule that decided, for example {@code NetworkPolicy shop/db}; empty when none did
+ * @param path of the rule in its document
+ * @param packets how many it stands for
  */
-record Flow(
+public record Flow(
         String node,
         String time,
         String verdict,
@@ -25,7 +28,8 @@ record Flow(
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    static Flow parse(String node, String line) {
+    /** Reads a line. */
+    public static Flow parse(String node, String line) {
         try {
             JsonNode json = JSON.readTree(line);
             return new Flow(
@@ -44,33 +48,21 @@ record Flow(
         }
     }
 
-    boolean isDrop() {
+    public boolean isDrop() {
         return verdict.toUpperCase(Locale.ROOT).startsWith("DROP");
     }
 
-    /** The rule that decided, or why none did. */
-    String because() {
-        String rule = document + (path.isEmpty() ? "" : " " + path);
-        return rule.isEmpty() ? verdict : rule;
+    /** Document and path; empty when no rule decided. */
+    public String rule() {
+        return (document + " " + path).strip();
     }
 
-    String line() {
-        String clock = time.length() > 23 ? time.substring(11, 23) : time;
-        return String.format(
-                "%s %s %-26s %-7s %-6s %s -> %s%s%s",
-                clock,
-                node,
-                isDrop() ? Console.red(verdict) : Console.green(verdict),
-                direction,
-                protocol,
-                source,
-                destination,
-                document.isEmpty() ? "" : "  by " + because(),
-                packets > 1 ? "  x" + packets : "");
-    }
-
-    /** One end. */
-    record Party(String address, int port, String workload) {
+    /**
+     * One end.
+     *
+     * @param workload {@code namespace/name}; empty when it is none that the agent knows
+     */
+    public record Party(String address, int port, String workload) {
 
         private static Party of(JsonNode json) {
             return new Party(

@@ -1,0 +1,4 @@
+@NullMarked
+package io.pilus.cli;
+
+import org.jspecify.annotations.NullMarked;
