@@ -1,0 +1,220 @@
+package io.pilus.bpf;
+
+import static io.pilus.bpf.Datapath.ALLOW;
+import static io.pilus.bpf.Datapath.DEFAULT_ALLOW;
+import static io.pilus.bpf.Datapath.DEFAULT_DENY;
+import static io.pilus.bpf.Datapath.INGRESS;
+import static io.pilus.bpf.Datapath.REDIRECT;
+import static io.pilus.bpf.Datapath.SHOT;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.pilus.libbpf.BpfMap;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class ConntrackIT {
+
+    private Datapath datapath;
+
+    @BeforeEach
+    void load() {
+        datapath = new Datapath();
+    }
+
+    @AfterEach
+    void unload() {
+        datapath.close();
+    }
+
+    @Test
+    void theReplyOfAnAllowedConnectionPassesWhateverTheOtherDirectionsPolicy() {
+        datapath.table(1, DEFAULT_DENY, DEFAULT_ALLOW);
+        datapath.table(2, DEFAULT_ALLOW, DEFAULT_DENY);
+
+        assertThat(open()).isEqualTo(REDIRECT);
+        assertThat(reply(80, 40000, Frame.SYN, Frame.ACK)).isEqualTo(REDIRECT);
+        assertThat(reply(80, 40001, Frame.SYN)).as("opened by b").isEqualTo(SHOT);
+    }
+
+    @Test
+    void bothDirectionsShareOneEntryThatCountsThem() {
+        open();
+        reply(80, 40000, Frame.SYN, Frame.ACK);
+        datapath.sender("a");
+        datapath.fromPod(new Frame().tcp(40000, 80, Frame.ACK));
+
+        var entries = datapath.map("ct_current_v1").entries();
+
+        assertThat(entries).hasSize(1);
+        ByteBuffer entry = ByteBuffer.wrap(entries.getFirst().value()).order(ByteOrder.nativeOrder());
+        assertThat(entry.getLong(32)).as("packets of the opener").isEqualTo(2);
+        assertThat(entry.getLong(40)).as("packets of the receiver").isEqualTo(1);
+        assertThat(entry.getLong(48)).as("bytes of the opener").isEqualTo(2 * 54);
+    }
+
+    @Test
+    void aTightenedPolicyStopsAnEstablishedConnectionInBothDirections() {
+        open();
+        reply(80, 40000, Frame.SYN, Frame.ACK);
+
+        datapath.table(3, DEFAULT_DENY, DEFAULT_ALLOW);
+        datapath.slot(2, 3);
+
+        assertThat(reply(80, 40000, Frame.ACK))
+                .as("the first packet is a reply")
+                .isEqualTo(SHOT);
+        datapath.sender("a");
+        assertThat(datapath.fromPod(new Frame().tcp(40000, 80, Frame.ACK))).isEqualTo(SHOT);
+        assertThat(datapath.counters())
+                .filteredOn(counter -> counter.verdict() == Verdicts.DROP_POLICY)
+                .containsExactly(new Datapath.Counter(2, 1003, Verdicts.DROP_POLICY, INGRESS, 2));
+    }
+
+    @Test
+    void aLoosenedPolicyLetsTheConnectionLiveAgain() {
+        open();
+        datapath.table(3, DEFAULT_DENY, DEFAULT_ALLOW);
+        datapath.slot(2, 3);
+        datapath.fromPod(new Frame().tcp(40000, 80, Frame.ACK));
+
+        datapath.cell(3, 1, 0, INGRESS, 0, 100, ALLOW, 7);
+
+        assertThat(datapath.fromPod(new Frame().tcp(40000, 80, Frame.ACK))).isEqualTo(REDIRECT);
+    }
+
+    @Test
+    void aChangedTableThatStillAllowsKeepsTheConnection() {
+        open();
+        datapath.table(3, DEFAULT_ALLOW, DEFAULT_ALLOW);
+
+        datapath.slot(2, 3);
+
+        assertThat(reply(80, 40000, Frame.SYN, Frame.ACK)).isEqualTo(REDIRECT);
+    }
+
+    @Test
+    void aPeerWithANewIdentityIsJudgedAgain() {
+        datapath.table(2, DEFAULT_DENY, DEFAULT_ALLOW);
+        datapath.peerClass(2, Datapath.A, 2);
+        datapath.cell(2, 2, 0, INGRESS, 0, 100, ALLOW, 7);
+        datapath.known(302);
+        assertThat(open()).isEqualTo(REDIRECT);
+
+        byte[] endpoint = datapath.map("endpoints_v1").lookup(Datapath.int4(1)).orElseThrow();
+        ByteBuffer.wrap(endpoint).order(ByteOrder.nativeOrder()).putInt(36, 302);
+        datapath.map("endpoints_v1").update(Datapath.int4(1), endpoint);
+
+        assertThat(datapath.fromPod(new Frame().tcp(40000, 80, Frame.ACK))).isEqualTo(SHOT);
+    }
+
+    @Test
+    void anExpiredEntryOpensNothing() {
+        datapath.table(1, DEFAULT_DENY, DEFAULT_ALLOW);
+        datapath.table(2, DEFAULT_ALLOW, DEFAULT_DENY);
+        datapath.fromPod(new Frame().udp(40000, 53));
+        assertThat(replyByUdp()).isEqualTo(REDIRECT);
+
+        datapath.age(200);
+
+        assertThat(replyByUdp()).isEqualTo(SHOT);
+    }
+
+    @Test
+    void aSegmentWithoutEntryIsJudgedAsAReplyToo() {
+        datapath.table(1, DEFAULT_DENY, DEFAULT_ALLOW);
+        datapath.table(2, DEFAULT_ALLOW, DEFAULT_DENY);
+
+        assertThat(reply(80, 40000, Frame.ACK)).isEqualTo(REDIRECT);
+        assertThat(reply(80, 40002, Frame.SYN)).as("this one opens").isEqualTo(SHOT);
+    }
+
+    @Test
+    void aFullTableSendsNewConnectionsAsideAndDisplacesNone() {
+        datapath.close();
+        datapath = new Datapath(0, 16);
+        open();
+        for (int port = 50000; port < 50100; port++) {
+            assertThat(datapath.fromPod(new Frame().tcp(port, 80, Frame.SYN))).isEqualTo(REDIRECT);
+        }
+
+        var table = datapath.map("ct_current_v1").keys();
+        assertThat(table).hasSizeLessThanOrEqualTo(16 + 8);
+        assertThat(reply(80, 40000, Frame.SYN, Frame.ACK)).isEqualTo(REDIRECT);
+        assertThat(ByteBuffer.wrap(datapath.map("ct_overflowed_v1")
+                                .lookup(Datapath.int4(0))
+                                .orElseThrow())
+                        .order(ByteOrder.nativeOrder())
+                        .getLong())
+                .isGreaterThan(50);
+    }
+
+    @Test
+    void aPodOpensConnectionsWithinItsBudget() {
+        int allowed = 0;
+        for (int port = 1000; port < 4000; port++) {
+            allowed += datapath.fromPod(new Frame().tcp(port, 80, Frame.SYN)) == REDIRECT ? 1 : 0;
+        }
+
+        // a second's tokens, and what comes in while the loop runs
+        assertThat(allowed).isBetween(1000, 2900);
+        assertThat(datapath.count(Verdicts.DROP_RATE)).isEqualTo(3000 - allowed);
+    }
+
+    @Test
+    void anIcmpErrorPassesOnlyForAConnectionThatIsOpen() {
+        var about = new Frame().tcp(40000, 80, Frame.SYN);
+        open();
+        datapath.sender("b");
+
+        int related = datapath.fromPod(fromB().icmpError(3, 4, about));
+        int unrelated = datapath.fromPod(fromB().icmpError(3, 4, new Frame().tcp(40009, 80, Frame.SYN)));
+        int others = datapath.fromPod(
+                fromB().icmpError(3, 4, new Frame().to("10.0.0.9").tcp(40000, 80, Frame.SYN)));
+
+        assertThat(related).isEqualTo(REDIRECT);
+        assertThat(unrelated).isEqualTo(SHOT);
+        assertThat(others).as("about a connection of somebody else").isEqualTo(SHOT);
+        assertThat(datapath.count(Verdicts.DROP_ICMP_UNRELATED)).isEqualTo(2);
+    }
+
+    @Test
+    void theMapInUseCanBeReplacedWithoutLosingAConnection() {
+        datapath.table(1, DEFAULT_DENY, DEFAULT_ALLOW);
+        datapath.table(2, DEFAULT_ALLOW, DEFAULT_DENY);
+        datapath.fromPod(new Frame().udp(40000, 53));
+
+        try (var other = new Datapath()) {
+            BpfMap fresh = other.map("ct_current_v1");
+            datapath.map("ct_v1").update(Datapath.int4(1), Datapath.int4(fd(datapath.map("ct_current_v1"))));
+            datapath.map("ct_v1").update(Datapath.int4(0), Datapath.int4(fd(fresh)));
+
+            assertThat(replyByUdp()).isEqualTo(REDIRECT);
+        }
+    }
+
+    private static int fd(BpfMap map) {
+        return map.descriptor();
+    }
+
+    private int open() {
+        datapath.sender("a");
+        return datapath.fromPod(new Frame().tcp(40000, 80, Frame.SYN));
+    }
+
+    private int reply(int sourcePort, int destinationPort, int... flags) {
+        datapath.sender("b");
+        return datapath.fromPod(fromB().tcp(sourcePort, destinationPort, flags));
+    }
+
+    private int replyByUdp() {
+        datapath.sender("b");
+        return datapath.fromPod(fromB().udp(53, 40000));
+    }
+
+    private static Frame fromB() {
+        return new Frame().mac(Datapath.MAC_B).from("10.0.0.3").to("10.0.0.2");
+    }
+}
