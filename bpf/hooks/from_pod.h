@@ -6,6 +6,10 @@
 static __always_inline int from_pod_check(struct packet *p,
 					  const struct pilus_endpoint *sender)
 {
+	/* what every Linux says when its interface comes up is no forgery */
+	if (p->flags & PACKET_ND ||
+	    addr_is_local_scope(&p->destination, p->flags))
+		return PILUS_DROP_LINK_LOCAL;
 	if (p->flags & PACKET_IPV6) {
 		if (addr_is_zero(&sender->ipv6) ||
 		    !addr_equal(&p->source, &sender->ipv6))
@@ -13,9 +17,6 @@ static __always_inline int from_pod_check(struct packet *p,
 	} else if (!addr_equal(&p->source, &sender->ipv4)) {
 		return PILUS_DROP_SPOOFED_SOURCE;
 	}
-	if (p->flags & PACKET_ND ||
-	    addr_is_local_scope(&p->destination, p->flags))
-		return PILUS_DROP_LINK_LOCAL;
 	if (p->flags & PACKET_ICMP_ERROR &&
 	    !addr_equal(&p->inner_destination, &p->source))
 		return PILUS_DROP_ICMP_UNRELATED;
