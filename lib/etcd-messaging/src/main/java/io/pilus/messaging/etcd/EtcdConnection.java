@@ -62,16 +62,29 @@ final class EtcdConnection implements AutoCloseable {
     }
 
     /**
+     * Reads a client URL.
+     *
+     * @throws IllegalArgumentException when it has no host or port
+     */
+    static URI endpoint(String url) {
+        URI uri = URI.create(url);
+        if (uri.getHost() == null || uri.getPort() < 0) {
+            throw new IllegalArgumentException("pilus.etcd.endpoints: '" + url
+                    + "' has no host or port; write, for example, http://10.0.0.1:2379");
+        }
+        return uri;
+    }
+
+    /**
      * Names the member; connects with the first call.
      *
      * @param endpoint its client URL
      * @param timeout of each call but the watch
      */
-    static EtcdConnection open(String endpoint, Optional<SslContext> tls, Duration timeout) {
+    static EtcdConnection open(URI endpoint, Optional<SslContext> tls, Duration timeout) {
         var leader = new Metadata();
         leader.put(Metadata.Key.of("hasleader", Metadata.ASCII_STRING_MARSHALLER), "true");
-        URI uri = URI.create(endpoint);
-        NettyChannelBuilder builder = NettyChannelBuilder.forAddress(uri.getHost(), uri.getPort())
+        NettyChannelBuilder builder = NettyChannelBuilder.forAddress(endpoint.getHost(), endpoint.getPort())
                 .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) timeout.toMillis())
                 .maxInboundMessageSize(MAX_INBOUND_BYTES)
                 .keepAliveTime(10, TimeUnit.SECONDS)

@@ -2,12 +2,14 @@ package io.pilus.messaging.etcd;
 
 import static io.smallrye.reactive.messaging.annotations.ConnectorAttribute.Direction.INCOMING;
 
+import io.etcd.jetcd.Client;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.pilus.etcd.EtcdClients;
 import io.pilus.etcd.EtcdConfig;
 import io.smallrye.common.annotation.Identifier;
 import io.smallrye.reactive.messaging.annotations.ConnectorAttribute;
 import io.smallrye.reactive.messaging.connector.InboundConnector;
+import io.smallrye.reactive.messaging.connector.OutboundConnector;
 import io.smallrye.reactive.messaging.health.HealthReport;
 import io.smallrye.reactive.messaging.health.HealthReporter;
 import jakarta.annotation.PreDestroy;
@@ -63,16 +65,19 @@ import org.eclipse.microprofile.reactive.messaging.spi.Connector;
         defaultValue = "redeliver",
         description =
                 "What to do when the consumer fails: redeliver (the same change, after a pause), fail (end the channel), ignore")
-public class EtcdConnector implements InboundConnector, HealthReporter {
+public class EtcdConnector implements InboundConnector, OutboundConnector, HealthReporter {
 
     public static final String NAME = "pilus-etcd";
 
     private final List<EtcdIncomingChannel> incoming = new CopyOnWriteArrayList<>();
+    private final List<EtcdOutgoingChannel> outgoing = new CopyOnWriteArrayList<>();
+    private final Client client;
     private final EtcdConfig etcd;
     private final Instance<ResumePoint> resumePoints;
     private final MeterRegistry registry;
 
-    EtcdConnector(EtcdConfig etcd, @Any Instance<ResumePoint> resumePoints, MeterRegistry registry) {
+    EtcdConnector(Client client, EtcdConfig etcd, @Any Instance<ResumePoint> resumePoints, MeterRegistry registry) {
+        this.client = client;
         this.etcd = etcd;
         this.resumePoints = resumePoints;
         this.registry = registry;
@@ -104,15 +109,25 @@ public class EtcdConnector implements InboundConnector, HealthReporter {
     }
 
     @Override
+    public Flow.Subscriber<? extends Message<?>> getSubscriber(Config config) {
+        var attributes = new EtcdConnectorOutgoingConfiguration(config);
+        var channel = new EtcdOutgoingChannel(attributes.getChannel(), client.getKVClient(), etcd.timeout(), registry);
+        outgoing.add(channel);
+        return channel;
+    }
+
+    @Override
     public HealthReport getReadiness() {
         var report = HealthReport.builder();
         incoming.forEach(channel -> channel.report(report));
+        outgoing.forEach(channel -> channel.report(report));
         return report.build();
     }
 
     @PreDestroy
     void close() {
         incoming.forEach(EtcdIncomingChannel::close);
+        outgoing.forEach(EtcdOutgoingChannel::close);
     }
 
     private ResumePoint resumePoint(String name) {

@@ -7,6 +7,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.etcd.jetcd.ByteSequence;
 import io.etcd.jetcd.options.OptionsUtil;
 import io.grpc.StatusRuntimeException;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.handler.ssl.SslContext;
 import io.pilus.contract.Keys;
 import io.pilus.contract.v1.Epoch;
@@ -24,6 +25,7 @@ import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.subscription.BackPressureStrategy;
 import io.smallrye.mutiny.subscription.MultiEmitter;
 import io.smallrye.reactive.messaging.health.HealthReport;
+import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -95,6 +97,7 @@ final class EtcdIncomingChannel {
     private final ChangeBuffer buffer;
     private final ChannelHealth reading;
     private final ChannelHealth consuming;
+    private final List<URI> endpoints;
     private final ByteString rangeStart;
     private final ByteString rangeEnd;
     private volatile @Nullable Thread reader;
@@ -106,6 +109,7 @@ final class EtcdIncomingChannel {
     private @Nullable Identity known;
     private long position;
     private boolean relist;
+    private boolean cutOff;
     private int tooLarge;
     private Duration pause = FIRST_PAUSE;
 
@@ -114,7 +118,7 @@ final class EtcdIncomingChannel {
             EtcdConfig etcd,
             Optional<SslContext> tls,
             Optional<ResumePoint> resume,
-            io.micrometer.core.instrument.MeterRegistry registry) {
+            MeterRegistry registry) {
         this.settings = settings;
         this.etcd = etcd;
         this.tls = tls;
@@ -124,6 +128,7 @@ final class EtcdIncomingChannel {
         this.reading = new ChannelHealth(settings.name(), "has not reached etcd yet");
         this.consuming = new ChannelHealth(settings.name(), "");
         consuming.works();
+        this.endpoints = etcd.endpoints().stream().map(EtcdConnection::endpoint).toList();
         ByteSequence prefix = ByteSequence.from(settings.prefix(), UTF_8);
         this.rangeStart = ByteString.copyFrom(prefix.getBytes());
         this.rangeEnd = ByteString.copyFrom(OptionsUtil.prefixEndOf(prefix).getBytes());
@@ -153,20 +158,16 @@ final class EtcdIncomingChannel {
     }
 
     private void read() {
-        resume.flatMap(ResumePoint::position).ifPresent(from -> {
-            known = new Identity(from.store().etcdClusterId(), from.store());
-            position = from.revision();
-        });
+        takePosition();
         try {
             while (!closed) {
-                String endpoint =
-                        etcd.endpoints().get(member++ % etcd.endpoints().size());
+                URI endpoint = endpoints.get(member++ % endpoints.size());
                 try (var connection = EtcdConnection.open(endpoint, tls, etcd.timeout())) {
                     follow(connection);
                 } catch (StalledException e) {
                     metrics.stalled();
                     buffer.awaitDrained();
-                } catch (StatusRuntimeException | IllegalStateException e) {
+                } catch (RuntimeException e) {
                     failed(endpoint, e);
                     Thread.sleep(pause.plusMillis(ThreadLocalRandom.current().nextLong(pause.toMillis())));
                     pause = least(pause.multipliedBy(2), LONGEST_PAUSE);
@@ -177,14 +178,26 @@ final class EtcdIncomingChannel {
         }
     }
 
-    private void failed(String endpoint, RuntimeException e) {
+    private void takePosition() {
+        try {
+            resume.flatMap(ResumePoint::position).ifPresent(from -> {
+                known = new Identity(from.store().etcdClusterId(), from.store());
+                position = from.revision();
+            });
+        } catch (RuntimeException e) {
+            LOG.errorf(e, "channel %s begins with a Snapshot: its ResumePoint failed", settings.name());
+        }
+    }
+
+    private void failed(URI endpoint, RuntimeException e) {
         if (closed) {
             return;
         }
         metrics.failed();
         String reason = endpoint + ": " + e.getMessage();
-        if (!reading.isFailing()) {
+        if (!cutOff) {
             LOG.warnf("channel %s is cut off: %s", settings.name(), reason);
+            cutOff = true;
         }
         reading.failed(reason);
     }
@@ -194,6 +207,7 @@ final class EtcdIncomingChannel {
             LOG.infof("channel %s follows %s from revision %d", settings.name(), settings.prefix(), position + 1);
         }
         reading.works();
+        cutOff = false;
         pause = FIRST_PAUSE;
     }
 
@@ -257,8 +271,10 @@ final class EtcdIncomingChannel {
             } else if (response.getWatchId() == EPOCH) {
                 LOG.infof("channel %s: the store's epoch has changed", settings.name());
                 return;
-            } else if (response.getEventsCount() == 0 && revisions.isWhole()) {
-                position = Math.max(position, response.getHeader().getRevision());
+            } else if (response.getEventsCount() == 0) {
+                if (revisions.isWhole()) {
+                    position = Math.max(position, response.getHeader().getRevision());
+                }
             } else {
                 tooLarge = 0;
                 for (EtcdChange.Revision revision : revisions.add(response)) {
@@ -321,6 +337,7 @@ final class EtcdIncomingChannel {
         handOn(new EtcdChange.Snapshot(entries, revision, identity.store()), Duration.ofDays(1));
         known = identity;
         relist = false;
+        tooLarge = 0;
         return revision;
     }
 
