@@ -3,7 +3,6 @@ package io.pilus.ipam;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import jakarta.validation.constraints.Min;
-import jakarta.validation.constraints.NotBlank;
 import java.time.Duration;
 
 /** How blocks are granted; every key starts with {@code pilus.ipam}. */
@@ -13,11 +12,6 @@ public interface IpamConfig {
     /** How long a block that a node gave back rests before it is granted again. */
     @WithDefault("PT10M")
     Duration rest();
-
-    /** The pool of which every registered node gets a block before it asks. */
-    @WithDefault("default")
-    @NotBlank
-    String defaultPool();
 
     /** How many blocks of one pool and family a node may hold; what it wants beyond that is an alarm. */
     @WithDefault("64")

@@ -7,6 +7,9 @@ import java.util.Collection;
 /** Which addresses of a block a workload may have: ipam-service and agents count by this one rule. */
 public final class Blocks {
 
+    /** The pool of a workload that names none. */
+    public static final String DEFAULT_POOL = "default";
+
     private Blocks() {}
 
     /**
