@@ -4,7 +4,6 @@ import java.io.Console;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,12 +19,15 @@ import org.jspecify.annotations.Nullable;
 public final class Bench {
 
     /** What no argument means. */
-    private static final List<Gate> GATES = List.of();
+    private static final List<Gate> GATES = List.of(
+            new SameNodeGate(),
+            new AcrossNodesGate(),
+            new ConnectionsGate(),
+            new TunnelGate(),
+            new AttachGate(),
+            new IdentityGate());
 
     private static final List<Gate> OTHERS = List.of(new PeersGate());
-
-    /** Long enough for some 800 batches, short enough for a CPU to keep its speed. */
-    private static final Duration SLICE = Duration.ofMillis(350);
 
     private static final int MET = 0;
     private static final int MISSED = 1;
@@ -77,11 +79,10 @@ public final class Bench {
         return console != null && console.isTerminal();
     }
 
-    private static List<Result> measure(List<Gate> gates, int rounds, Progress progress) {
-        ReferencePaths.removeLeftovers();
+    private List<Result> measure(List<Gate> gates, int rounds, Progress progress) {
+        ScratchNamespaces.removeLeftovers();
         List<Result> results = new ArrayList<>();
-        try (var tools = new Tools()) {
-            var run = new Run(rounds, tools, new LoadGenerator(tools.loadGenerator(), SLICE), progress);
+        try (var run = new Run(home, rounds, progress)) {
             for (Gate gate : gates) {
                 results.add(measure(gate, run));
             }

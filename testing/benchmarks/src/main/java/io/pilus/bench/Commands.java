@@ -45,6 +45,11 @@ final class Commands {
         }
     }
 
+    /** Commands of {@code ip}, one a line, inside a network namespace. */
+    static void ip(String namespace, String batch) {
+        runWith(batch, "ip", "-n", namespace, "-batch", "-");
+    }
+
     /** As {@link #run}, for cleaning up: what is not there need not go. */
     static void attempt(String... command) {
         try {

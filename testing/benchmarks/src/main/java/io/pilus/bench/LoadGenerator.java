@@ -12,7 +12,8 @@ final class LoadGenerator {
 
     static final String P50 = "p50";
 
-    private static final int PORT = 7777;
+    /** Of every server that is measured. */
+    static final int PORT = 7777;
 
     enum Exchange {
         REQUEST_RESPONSE("rr", 100),

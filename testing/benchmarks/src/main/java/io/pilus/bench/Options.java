@@ -29,7 +29,7 @@ record Options(List<String> gates, int rounds, boolean record, Path json, boolea
         while (!left.isEmpty()) {
             String word = left.pop();
             switch (word) {
-                case "--help", "-h" -> help = true;
+                case "--help", "-h", "--list" -> help = true;
                 case "--record" -> record = true;
                 case "--rounds" -> rounds = number(word, left);
                 case "--json" -> json = Path.of(value(word, left));

@@ -18,13 +18,13 @@ final class PeersGate implements Gate {
 
     @Override
     public Outcome measure(Run run) {
-        List<Table> tables = new ArrayList<>();
+        List<PathRun> runs = new ArrayList<>();
         try (var paths = ReferencePaths.onOneNode(run.tools())) {
-            tables.addAll(PathRuns.all(run, "same node", paths.paths()));
+            runs.addAll(PathRun.measureAll(run, "same node", paths.paths()));
         }
         try (var paths = ReferencePaths.acrossNodes(run.tools())) {
-            tables.addAll(PathRuns.all(run, "across nodes", paths.paths()));
+            runs.addAll(PathRun.measureAll(run, "across nodes", paths.paths()));
         }
-        return new Outcome(List.of(), tables, List.of());
+        return new Outcome(List.of(), runs.stream().map(PathRun::table).toList(), List.of(PathRun.METHOD));
     }
 }

@@ -22,12 +22,9 @@ final class ReferencePaths implements AutoCloseable {
     static final String NODE = "node to node";
     static final String FORWARDING = "BPF forwarding alone";
 
-    private static final String PREFIX = "pb-";
+    /** Where {@code ip netns} keeps what it names. */
+    static final Path NAMESPACES = Path.of("/run/netns");
 
-    /** Of this process, so that a test and a benchmark do not meet. */
-    private static final String OWN = PREFIX + ProcessHandle.current().pid() + "-";
-
-    private static final Path NAMESPACES = Path.of("/run/netns");
     private static final String GATEWAY4 = "169.254.1.1";
     private static final String GATEWAY6 = "fe80::1";
 
@@ -76,25 +73,11 @@ final class ReferencePaths implements AutoCloseable {
 
     private final Tools tools;
     private final List<PacketPath> paths = new ArrayList<>();
-    private final List<String> namespaces = new ArrayList<>();
+    private final ScratchNamespaces namespaces = new ScratchNamespaces();
     private final List<Process> holders = new ArrayList<>();
 
     private ReferencePaths(Tools tools) {
         this.tools = tools;
-    }
-
-    /** Removes what a run that was killed has left. */
-    static void removeLeftovers() {
-        for (String line : Commands.run("ip", "netns", "list").lines().toList()) {
-            String name = line.split(" ", 2)[0];
-            if (name.startsWith(PREFIX) && !isAlive(name.split("-", 3)[1])) {
-                Commands.attempt("ip", "netns", "del", name);
-            }
-        }
-    }
-
-    private static boolean isAlive(String process) {
-        return ProcessHandle.of(Long.parseLong(process)).isPresent();
     }
 
     /** Two pods on one node. */
@@ -128,7 +111,7 @@ final class ReferencePaths implements AutoCloseable {
     @Override
     public void close() {
         holders.forEach(Process::destroy);
-        namespaces.forEach(name -> Commands.attempt("ip", "netns", "del", name));
+        namespaces.close();
     }
 
     private ReferencePaths open(Runnable building) {
@@ -145,7 +128,7 @@ final class ReferencePaths implements AutoCloseable {
         String left = namespace(label + "-1");
         String right = namespace(label + "-2");
         join(left, right);
-        paths.add(new PacketPath(name, file(left), file(right), "192.168.77.2", "fd00:77::2"));
+        paths.add(new PacketPath(name, file(left), file(right), Wire.RIGHT.ipv4(), Wire.RIGHT.ipv6()));
     }
 
     private String oneNode(String name, String label, @Nullable String program) {
@@ -171,8 +154,8 @@ final class ReferencePaths implements AutoCloseable {
         join(left, right);
         String a = pod(Pod.A, left, label);
         String b = pod(Pod.B, right, label);
-        route(left, Pod.B, "2");
-        route(right, Pod.A, "1");
+        route(left, Pod.B, Wire.RIGHT);
+        route(right, Pod.A, Wire.LEFT);
         if (in != null && out != null) {
             holdNode(left, Pod.A, in, out);
             holdNode(right, Pod.B, in, out);
@@ -211,47 +194,29 @@ final class ReferencePaths implements AutoCloseable {
     }
 
     private String namespace(String label) {
-        String name = OWN + label;
-        Commands.run("ip", "netns", "add", name);
-        namespaces.add(name);
-        ip(name, "link set lo up");
-        return name;
+        namespaces.add(label);
+        return ScratchNamespaces.name(label);
     }
 
     /** Two namespaces joined by one veth pair, eth0 in both. */
-    private void join(String left, String right) {
-        String leftMac = "02:00:00:00:77:01";
-        String rightMac = "02:00:00:00:77:02";
-        Commands.runWords("ip link add eth0 netns %s address %s type veth peer name eth0 netns %s address %s"
-                .formatted(left, leftMac, right, rightMac));
+    private static void join(String left, String right) {
         forwarding(left);
         forwarding(right);
-        wireEnd(left, "1", "2", rightMac);
-        wireEnd(right, "2", "1", leftMac);
-    }
-
-    private static void wireEnd(String namespace, String own, String other, String otherMac) {
-        ip(namespace, """
-                addr add 192.168.77.%1$s/24 dev eth0
-                addr add fd00:77::%1$s/64 dev eth0 nodad
-                link set eth0 up
-                neigh replace 192.168.77.%2$s lladdr %3$s dev eth0 nud permanent
-                neigh replace fd00:77::%2$s lladdr %3$s dev eth0 nud permanent
-                """.formatted(own, other, otherMac));
+        Wire.join(left, right, "eth0");
     }
 
     private String pod(Pod pod, String node, String label) {
         String namespace = namespace(label + "-" + pod.label);
         Commands.runWords("ip link add eth0 netns %s address %s type veth peer name %s netns %s address %s"
                 .formatted(namespace, pod.mac, pod.hostDevice(), node, pod.hostMac));
-        ip(node, """
+        Commands.ip(node, """
                 link set %1$s up
                 route add %2$s/32 dev %1$s
                 route add %3$s/128 dev %1$s
                 neigh replace %2$s lladdr %4$s dev %1$s nud permanent
                 neigh replace %3$s lladdr %4$s dev %1$s nud permanent
                 """.formatted(pod.hostDevice(), pod.ipv4, pod.ipv6, pod.mac));
-        ip(namespace, """
+        Commands.ip(namespace, """
                 addr add %1$s/32 dev eth0
                 addr add %2$s/128 dev eth0 nodad
                 link set eth0 up
@@ -264,11 +229,11 @@ final class ReferencePaths implements AutoCloseable {
         return namespace;
     }
 
-    private static void route(String node, Pod pod, String gateway) {
-        ip(node, """
-                route add %s/32 via 192.168.77.%s
-                route add %s/128 via fd00:77::%s
-                """.formatted(pod.ipv4, gateway, pod.ipv6, gateway));
+    private static void route(String node, Pod pod, Wire gateway) {
+        Commands.ip(node, """
+                route add %s/32 via %s
+                route add %s/128 via %s
+                """.formatted(pod.ipv4, gateway.ipv4(), pod.ipv6, gateway.ipv6()));
     }
 
     private static void forwarding(String node) {
@@ -297,10 +262,6 @@ final class ReferencePaths implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    private static void ip(String namespace, String batch) {
-        Commands.runWith(batch, "ip", "-n", namespace, "-batch", "-");
     }
 
     private static Path file(String namespace) {

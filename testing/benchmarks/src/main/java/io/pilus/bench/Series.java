@@ -21,6 +21,11 @@ record Series(List<Map<String, Map<String, Double>>> rounds) {
         return each(round -> value(round, variant, value) / value(round, peer, value));
     }
 
+    /** A variant's rate over its peer's, where the value is a time. */
+    Spread rateRatio(String variant, String peer, String time) {
+        return each(round -> value(round, peer, time) / value(round, variant, time));
+    }
+
     private Spread each(ToDoubleFunction<Map<String, Map<String, Double>>> figure) {
         return Spread.of(rounds.stream().mapToDouble(figure).boxed().toList());
     }

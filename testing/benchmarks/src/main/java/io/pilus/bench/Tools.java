@@ -9,7 +9,7 @@ import java.nio.file.Path;
 /** The native programs of this jar, unpacked into a directory of their own while this is open. */
 final class Tools implements AutoCloseable {
 
-    private static final String[] NAMES = {"loadgen", "reference", "reference.bpf.o"};
+    private static final String[] NAMES = {"loadgen", "attach", "post", "reference", "reference.bpf.o"};
 
     private final Path directory;
 
@@ -26,6 +26,14 @@ final class Tools implements AutoCloseable {
 
     Path loadGenerator() {
         return directory.resolve("loadgen");
+    }
+
+    Path attach() {
+        return directory.resolve("attach");
+    }
+
+    Path post() {
+        return directory.resolve("post");
     }
 
     Path reference() {

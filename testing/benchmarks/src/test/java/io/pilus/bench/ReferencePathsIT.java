@@ -61,7 +61,7 @@ class ReferencePathsIT {
         Commands.run("ip", "netns", "add", left);
         Commands.run("ip", "netns", "add", living);
 
-        ReferencePaths.removeLeftovers();
+        ScratchNamespaces.removeLeftovers();
 
         assertThat(Commands.run("ip", "netns", "list")).contains(living).doesNotContain(left);
         Commands.run("ip", "netns", "del", living);
