@@ -11,8 +11,14 @@ import java.util.Map;
  */
 final class KernelClasses {
 
-    /** Unresolved, cluster and host are the same in every table. */
-    private static final int FIRST = 3;
+    /** An identity that this node does not know. */
+    static final int UNRESOLVED = 0;
+
+    /** A known identity that no rule tells apart. */
+    static final int CLUSTER = 1;
+
+    /** Below it classes have the same number in every table: unresolved, cluster and host. */
+    static final int FIRST = 3;
 
     private static final int LAST = 0xffff;
 

@@ -1,0 +1,681 @@
+package io.pilus.node.policy;
+
+import static io.pilus.contract.Prefixes.parse;
+import static io.pilus.contract.Prefixes.parseAddress;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import io.pilus.contract.Identities;
+import io.pilus.contract.Keys;
+import io.pilus.contract.v1.Action;
+import io.pilus.contract.v1.Addresses;
+import io.pilus.contract.v1.CompiledPolicy;
+import io.pilus.contract.v1.IdentityPolicy;
+import io.pilus.contract.v1.PeerSet;
+import io.pilus.contract.v1.PortRange;
+import io.pilus.contract.v1.Protocol;
+import io.pilus.contract.v1.Rule;
+import io.pilus.contract.v1.Tier;
+import io.pilus.model.AppliedPolicy;
+import io.pilus.model.Cell;
+import io.pilus.model.CellAction;
+import io.pilus.model.Compilation;
+import io.pilus.model.Direction;
+import io.pilus.model.PeerIndex;
+import io.pilus.model.RuleNumbers;
+import io.pilus.model.RuleRef;
+import io.pilus.model.TableCompiler;
+import io.pilus.model.VerdictTable;
+import io.pilus.model.reference.Packet;
+import io.pilus.node.state.ClusterFixture;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.roaringbitmap.RoaringBitmap;
+
+class PolicyEngineIT {
+
+    private static final int API = 300;
+    private static final int WEB = 301;
+    private static final int BATCH = 302;
+    private static final int STRANGER = 4000;
+
+    @TempDir
+    Path directory;
+
+    private ClusterFixture cluster;
+    private KernelFixture kernel;
+    private PolicyEngine engine;
+    private final Map<RuleRef, Integer> numbers = new HashMap<>();
+
+    @BeforeEach
+    void open() throws IOException {
+        cluster = new ClusterFixture(directory);
+        kernel = new KernelFixture(Map.of());
+        engine = engine();
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        cluster.close();
+        kernel.close();
+    }
+
+    @Test
+    void aSubjectIsJudgedByItsPoliciesAndOneWithoutAnyIsOpen() {
+        webMayReachApi();
+        engine.subjects(Set.of(API, WEB));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(verdict(API, Direction.INGRESS, WEB, 81)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(verdict(API, Direction.INGRESS, BATCH, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(verdict(API, Direction.EGRESS, BATCH, 80)).isEqualTo(CellAction.DEFAULT_ALLOW);
+        assertThat(verdict(WEB, Direction.INGRESS, BATCH, 80)).isEqualTo(CellAction.DEFAULT_ALLOW);
+        assertThat(engine.errors()).isEmpty();
+        assertThat(engine.documents()).containsExactly("NetworkPolicy shop/api");
+    }
+
+    @Test
+    void subjectsWithTheSameListShareATable() {
+        webMayReachApi();
+        apply(identity(BATCH, List.of("p1"), List.of()));
+
+        engine.subjects(Set.of(API, BATCH));
+
+        assertThat(table(API)).isEqualTo(table(BATCH)).isNotZero();
+        assertThat(slot(API)).isNotEqualTo(slot(BATCH));
+    }
+
+    @Test
+    void aSubjectWhosePolicyHasNotComeIsNotReady() {
+        engine.subjects(Set.of(API));
+        assertThat(engine.ready(API)).isEmpty();
+
+        apply(identity(API, List.of(), List.of()));
+
+        assertThat(engine.ready(API)).isPresent();
+    }
+
+    @Test
+    void aNewIdentityIsOneEntryAndNobodyIsJudgedAgain() {
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        long before = kernel.slot(slot(API));
+        assertThat(verdict(API, Direction.INGRESS, STRANGER, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+
+        apply(identity(STRANGER, List.of(), List.of("web")));
+
+        assertThat(verdict(API, Direction.INGRESS, STRANGER, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(kernel.slot(slot(API))).isEqualTo(before);
+    }
+
+    @Test
+    void anIdentityThatLeavesASetHasOpenConnectionsJudgedAgain() {
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        long before = kernel.slot(slot(API));
+
+        apply(identity(WEB, List.of(), List.of()));
+
+        long after = kernel.slot(slot(API));
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat((int) after).isEqualTo((int) before);
+        assertThat(after >>> 32).isGreaterThan(before >>> 32);
+    }
+
+    @Test
+    void anIdentityThatIsGoneIsUnresolved() {
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+
+        apply(cluster.delete(Keys.identityPolicy(WEB)));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(kernel.map("peer_classes_v1").lookup(Layout.peerKey(0, WEB))).isEmpty();
+        assertThat(kernel.map("peer_classes_v1").lookup(Layout.peerKey(table(API), WEB)))
+                .isEmpty();
+    }
+
+    @Test
+    void anEditedPolicyComesUnderAFreshTableByOneStore() {
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        long before = kernel.slot(slot(API));
+
+        apply(cluster.put(Keys.rules("p1"), isolating("api", allow("web", 81))));
+
+        long after = kernel.slot(slot(API));
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(verdict(API, Direction.INGRESS, WEB, 81)).isEqualTo(CellAction.ALLOW);
+        assertThat((int) after).isNotEqualTo((int) before);
+        assertThat(after >>> 32).isGreaterThan(before >>> 32);
+        engine.takeRetired().forEach(Runnable::run);
+        assertThat(kernel.map("tables_v1").keys()).hasSize(1);
+    }
+
+    @Test
+    void aSetOfAddressesThatIsEditedComesUnderAFreshTable() {
+        apply(cluster.put(Keys.peerSet("office"), addresses("10.0.0.0/8"))
+                .put(Keys.rules("p1"), isolating("api", allow("office", 80)))
+                .put(
+                        Keys.identityPolicy(API),
+                        IdentityPolicy.newBuilder().addPolicies("p1").build()));
+        engine.subjects(Set.of(API));
+        var fromOffice = new Packet(Direction.INGRESS, Identities.WORLD, false, parseAddress("10.1.2.3"), false, 6, 80);
+        assertThat(Cell.action(kernel.judge(slot(API), fromOffice))).isEqualTo(CellAction.ALLOW);
+
+        apply(cluster.put(Keys.peerSet("office"), addresses("11.0.0.0/8")));
+
+        assertThat(Cell.action(kernel.judge(slot(API), fromOffice))).isEqualTo(CellAction.DEFAULT_DENY);
+    }
+
+    @Test
+    void theYoungerOfTwoKeysSaysWhoIsInASet() {
+        apply(identity(WEB, List.of(), List.of("web")));
+        apply(identity(BATCH, List.of(), List.of()));
+        apply(cluster.put(Keys.peerSet("web"), members(BATCH))
+                .put(Keys.rules("p1"), isolating("api", allow("web", 80)))
+                .put(
+                        Keys.identityPolicy(API),
+                        IdentityPolicy.newBuilder().addPolicies("p1").build()));
+        engine.subjects(Set.of(API));
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(verdict(API, Direction.INGRESS, BATCH, 80)).isEqualTo(CellAction.ALLOW);
+
+        apply(identity(WEB, List.of(), List.of("web")));
+        apply(identity(BATCH, List.of(), List.of()));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(verdict(API, Direction.INGRESS, BATCH, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+
+        apply(cluster.put(Keys.peerSet("web"), members(BATCH)));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(verdict(API, Direction.INGRESS, BATCH, 80)).isEqualTo(CellAction.ALLOW);
+    }
+
+    @Test
+    void afterARestartTheTablesInForceAreTakenOverAsTheyAre() {
+        webMayReachApi();
+        engine.subjects(Set.of(API, WEB));
+        apply(identity(STRANGER, List.of(), List.of("web", "other")));
+        apply(identity(WEB, List.of(), List.of("other")));
+        apply(identity(BATCH, List.of(), List.of("web")));
+        Map<Integer, Integer> attached = Map.of(API, slot(API), WEB, slot(WEB));
+        long api = kernel.slot(slot(API));
+        long web = kernel.slot(slot(WEB));
+
+        restart(Set.of(API, WEB), attached);
+
+        assertThat(kernel.slot(slot(API))).isEqualTo(api);
+        assertThat(kernel.slot(slot(WEB))).isEqualTo(web);
+        engine.takeRetired().forEach(Runnable::run);
+        assertThat(kernel.map("tables_v1").keys()).hasSize(2);
+        apply(identity(4001, List.of(), List.of("web", "third")));
+        assertThat(verdict(API, Direction.INGRESS, 4001, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+    }
+
+    @Test
+    void afterARestartWhatChangedMeanwhileIsChangedAndNothingIsLeftOver() {
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        Map<Integer, Integer> attached = Map.of(API, slot(API));
+        long before = kernel.slot(slot(API));
+        cluster.put(Keys.rules("p1"), isolating("api", allow("web", 81))).commit();
+        cluster.delete(Keys.identityPolicy(BATCH)).commit();
+
+        restart(Set.of(API), attached);
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(verdict(API, Direction.INGRESS, WEB, 81)).isEqualTo(CellAction.ALLOW);
+        assertThat(kernel.slot(slot(API)) >>> 32).isGreaterThan(before >>> 32);
+        assertThat(kernel.map("peer_classes_v1").lookup(Layout.peerKey(0, BATCH)))
+                .isEmpty();
+        engine.takeRetired().forEach(Runnable::run);
+        assertThat(kernel.map("tables_v1").keys()).hasSize(1);
+    }
+
+    @Test
+    void aPolicyThatIsNotUnderstoodLeavesTheLastTableAndDeniesNewSubjects() {
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        var unknown = isolating("api", allow("web", 80)).toBuilder()
+                .addRules(allow("web", 90).toBuilder().setActionValue(99))
+                .build();
+
+        apply(cluster.put(Keys.rules("p1"), unknown));
+        apply(identity(BATCH, List.of("p1"), List.of()));
+        engine.subjects(Set.of(API, BATCH));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(engine.ready(BATCH)).isEmpty();
+        assertThat(engine.errors()).anySatisfy(error -> {
+            assertThat(error.getSubject()).isEqualTo("NetworkPolicy shop/api");
+            assertThat(error.getReason()).isEqualTo("not-understood");
+        });
+        assertThat(engine.obstacle(BATCH))
+                .hasValueSatisfying(text -> assertThat(text).contains("NetworkPolicy shop/api"));
+
+        apply(cluster.put(Keys.rules("p1"), isolating("api", allow("web", 80))));
+
+        assertThat(engine.ready(BATCH)).isPresent();
+        assertThat(engine.errors()).isEmpty();
+    }
+
+    @Test
+    void afterARestartATableThatCannotBeMadeAnewStaysInForceAndDeniesWhoIsNew() {
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        Map<Integer, Integer> attached = Map.of(API, slot(API));
+        cluster.put(
+                        Keys.rules("p1"),
+                        isolating(
+                                "api",
+                                allow("web", 80).toBuilder().setActionValue(99).build()))
+                .commit();
+
+        restart(Set.of(API), attached);
+        engine.takeRetired().forEach(Runnable::run);
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        apply(identity(STRANGER, List.of(), List.of("web")));
+        assertThat(verdict(API, Direction.INGRESS, STRANGER, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+
+        apply(cluster.put(Keys.rules("p1"), isolating("api", allow("web", 80))));
+        engine.takeRetired().forEach(Runnable::run);
+
+        assertThat(verdict(API, Direction.INGRESS, STRANGER, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(kernel.map("tables_v1").keys()).hasSize(1);
+    }
+
+    @Test
+    void aFullMapRefusesANewTableAndKeepsTheOldOne() {
+        kernel.close();
+        use(Map.of("cells_v1", 40));
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        List<Rule> many = new ArrayList<>();
+        for (int port = 1000; port < 1060; port += 2) {
+            many.add(allow("web", port));
+        }
+        int cells = kernel.entries("cells_v1");
+
+        apply(cluster.put(Keys.rules("p1"), isolating("api", many.toArray(Rule[]::new))));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(kernel.entries("cells_v1")).isEqualTo(cells);
+        assertThat(engine.errors()).anySatisfy(error -> {
+            assertThat(error.getSubject()).isEqualTo("NetworkPolicy shop/api");
+            assertThat(error.getReason()).isEqualTo("full");
+            assertThat(error.getMessage()).contains("cells_v1", "40");
+        });
+
+        apply(cluster.put(Keys.rules("p1"), isolating("api", allow("web", 81))));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 81)).isEqualTo(CellAction.ALLOW);
+        assertThat(engine.errors()).isEmpty();
+    }
+
+    @Test
+    void anIdentityForWhichThereIsNoRoomStaysUnresolvedUntilThereIs() {
+        kernel.close();
+        use(Map.of("peer_classes_v1", 24));
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        List<Integer> added = new ArrayList<>();
+        for (int identity = 5000; engine.errors().isEmpty(); identity++) {
+            apply(identity(identity, List.of(), List.of("web")));
+            added.add(identity);
+        }
+        int last = added.getLast();
+
+        assertThat(verdict(API, Direction.INGRESS, last, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(verdict(API, Direction.INGRESS, added.getFirst(), 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(kernel.map("peer_classes_v1").lookup(Layout.peerKey(0, last)))
+                .isEmpty();
+
+        apply(cluster.delete(Keys.identityPolicy(added.getFirst())));
+
+        assertThat(verdict(API, Direction.INGRESS, last, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(engine.errors()).isEmpty();
+        assertThat(engine.hasFailures()).isFalse();
+    }
+
+    @Test
+    void whateverHappensTheKernelJudgesAsTheViewSays() {
+        long seed = Long.getLong("pilus.seed", new Random().nextLong());
+        var random = new Random(seed);
+        var world = new World(random);
+        for (int step = 0; step < 250; step++) {
+            world.change(cluster);
+            apply(cluster);
+            engine.subjects(world.subjects());
+            if (random.nextInt(4) == 0) {
+                engine.takeRetired().forEach(Runnable::run);
+            }
+            if (random.nextInt(20) == 0) {
+                Map<Integer, Integer> attached = new HashMap<>();
+                world.subjects()
+                        .forEach(subject -> engine.ready(subject).ifPresent(slot -> attached.put(subject, slot)));
+                restart(world.subjects(), attached);
+            }
+            assertThat(engine.errors()).as("seed %d, step %d", seed, step).isEmpty();
+            for (int subject : world.subjects()) {
+                if (!engine.isKnown(subject)) {
+                    continue;
+                }
+                int slot = engine.ready(subject).orElseThrow();
+                VerdictTable expected = world.table(subject, this::number);
+                for (int i = 0; i < 20; i++) {
+                    Packet packet = world.packet();
+                    long wanted = expected.verdict(
+                            packet.direction(),
+                            packet.identity(),
+                            packet.known(),
+                            packet.address(),
+                            packet.managed(),
+                            packet.protocol(),
+                            packet.port());
+                    assertThat(Cell.format(kernel.judge(slot, packet)))
+                            .as("seed %d, step %d, subject %d: %s", seed, step, subject, packet)
+                            .isEqualTo(Cell.format(wanted));
+                }
+            }
+        }
+        engine.takeRetired().forEach(Runnable::run);
+        engine.subjects(Set.of());
+        engine.takeRetired().forEach(Runnable::run);
+        assertThat(kernel.entries("cells_v1")).as("seed %d", seed).isZero();
+        assertThat(kernel.entries("tables_v1")).as("seed %d", seed).isZero();
+        assertThat(kernel.entries("port_classes_v1")).as("seed %d", seed).isZero();
+        assertThat(kernel.entries("address_classes_v1")).as("seed %d", seed).isZero();
+    }
+
+    /** A cluster that changes at random, and what each subject's table should then be. */
+    private static final class World {
+        private static final int IDENTITIES = 12;
+        private final Random random;
+        private final Map<Integer, IdentityPolicy> identities = new TreeMap<>();
+        private final Map<Integer, Long> identityRevisions = new HashMap<>();
+        private final Map<String, PeerSet> sets = new TreeMap<>();
+        private final Map<String, Long> setRevisions = new HashMap<>();
+        private final Map<String, CompiledPolicy> policies = new TreeMap<>();
+        private final Set<Integer> subjects = new HashSet<>();
+        private long revision = 1;
+
+        World(Random random) {
+            this.random = random;
+        }
+
+        Set<Integer> subjects() {
+            return Set.copyOf(subjects);
+        }
+
+        void change(ClusterFixture cluster) {
+            revision++;
+            int changes = 1 + random.nextInt(3);
+            for (int i = 0; i < changes; i++) {
+                switch (random.nextInt(8)) {
+                    case 0 -> putSet(cluster, "s" + random.nextInt(4));
+                    case 1 -> putBlock(cluster, "a" + random.nextInt(2));
+                    case 2 -> putPolicy(cluster, "p" + random.nextInt(4));
+                    case 3 -> removeIdentity(cluster, 300 + random.nextInt(IDENTITIES));
+                    case 4 -> {
+                        int subject = 300 + random.nextInt(IDENTITIES);
+                        if (!subjects.remove(subject)) {
+                            subjects.add(subject);
+                        }
+                    }
+                    default -> putIdentity(cluster, 300 + random.nextInt(IDENTITIES));
+                }
+            }
+        }
+
+        private void putSet(ClusterFixture cluster, String id) {
+            var bitmap = new RoaringBitmap();
+            for (int i = 0; i < IDENTITIES; i++) {
+                if (random.nextBoolean()) {
+                    bitmap.add(300 + i);
+                }
+            }
+            // one revision says one thing: an identity written in it names its sets itself
+            identityRevisions.forEach((identity, at) -> {
+                if (at == revision) {
+                    IdentityPolicy policy = identities.get(identity);
+                    if (policy != null && policy.getSetsList().contains(id)) {
+                        bitmap.add(identity);
+                    } else {
+                        bitmap.remove(identity);
+                    }
+                }
+            });
+            put(cluster, id, PolicyEngineIT.members(bitmap));
+        }
+
+        private void putBlock(ClusterFixture cluster, String id) {
+            put(cluster, id, addresses("10." + random.nextInt(3) + ".0.0/" + (16 + random.nextInt(4))));
+        }
+
+        private void put(ClusterFixture cluster, String id, PeerSet set) {
+            sets.put(id, set);
+            setRevisions.put(id, revision);
+            cluster.put(Keys.peerSet(id), set);
+        }
+
+        private void putPolicy(ClusterFixture cluster, String id) {
+            var policy = CompiledPolicy.newBuilder()
+                    .setKind("NetworkPolicy")
+                    .setNamespace("shop")
+                    .setName(id)
+                    .setTier(random.nextInt(3) == 0 ? Tier.TIER_ADMIN : Tier.TIER_NAMESPACE)
+                    .setPriority(random.nextInt(2))
+                    .setIsolatesIngress(random.nextBoolean());
+            int rules = random.nextInt(4);
+            for (int i = 0; i < rules; i++) {
+                List<String> known = List.copyOf(sets.keySet());
+                var rule = Rule.newBuilder()
+                        .setPath("ingress[" + i + "]")
+                        .setDirection(io.pilus.contract.v1.Direction.DIRECTION_INGRESS)
+                        .setAction(random.nextInt(3) == 0 ? Action.ACTION_DENY : Action.ACTION_ALLOW);
+                if (known.isEmpty()) {
+                    rule.setAnyPeer(true);
+                } else {
+                    String set = known.get(random.nextInt(known.size()));
+                    known.stream()
+                            .filter(other -> other.charAt(0) == set.charAt(0) && random.nextInt(3) == 0)
+                            .forEach(rule::addPeerSets);
+                    rule.addPeerSets(set);
+                }
+                if (random.nextBoolean()) {
+                    int first = 78 + random.nextInt(4);
+                    rule.addPorts(PortRange.newBuilder()
+                            .setProtocol(Protocol.PROTOCOL_TCP)
+                            .setFirst(first)
+                            .setLast(first + random.nextInt(3)));
+                }
+                policy.addRules(rule);
+            }
+            policies.put(id, policy.build());
+            cluster.put(Keys.rules(id), policy.build());
+        }
+
+        private void putIdentity(ClusterFixture cluster, int identity) {
+            var policy = IdentityPolicy.newBuilder();
+            policies.keySet().stream().filter(id -> random.nextInt(3) == 0).forEach(policy::addPolicies);
+            for (String set : sets.keySet()) {
+                PeerSet value = sets.get(set);
+                if (setRevisions.getOrDefault(set, 0L) == revision && value != null) {
+                    if (contains(value, identity)) {
+                        policy.addSets(set);
+                    }
+                } else if (set.startsWith("s") && random.nextBoolean()) {
+                    policy.addSets(set);
+                }
+            }
+            identities.put(identity, policy.build());
+            identityRevisions.put(identity, revision);
+            cluster.put(Keys.identityPolicy(identity), policy.build());
+        }
+
+        private void removeIdentity(ClusterFixture cluster, int identity) {
+            // a subject's key stays while it is one: the subject would keep its last table
+            if (!subjects.contains(identity) && identities.remove(identity) != null) {
+                cluster.delete(Keys.identityPolicy(identity));
+            }
+        }
+
+        VerdictTable table(int subject, RuleNumbers numbers) {
+            var index = new PeerIndex();
+            sets.forEach((id, set) -> index.putSet(id, set, setRevisions.getOrDefault(id, 0L)));
+            identities.forEach((id, policy) ->
+                    index.putIdentity(id, policy.getSetsList(), identityRevisions.getOrDefault(id, 0L)));
+            IdentityPolicy own = identities.getOrDefault(subject, IdentityPolicy.getDefaultInstance());
+            List<AppliedPolicy> applied = own.getPoliciesList().stream()
+                    .map(id -> new AppliedPolicy(id, policies.getOrDefault(id, CompiledPolicy.getDefaultInstance())))
+                    .toList();
+            return ((Compilation.Compiled) TableCompiler.compile(applied, index, numbers)).table();
+        }
+
+        Packet packet() {
+            int identity = random.nextInt(6) == 0 ? Identities.WORLD : 300 + random.nextInt(IDENTITIES + 1);
+            return new Packet(
+                    random.nextInt(4) == 0 ? Direction.EGRESS : Direction.INGRESS,
+                    identity,
+                    identities.containsKey(identity),
+                    parseAddress("10." + random.nextInt(3) + "." + 16 * random.nextInt(8) + ".1"),
+                    random.nextBoolean(),
+                    random.nextInt(4) == 0 ? 17 : 6,
+                    77 + random.nextInt(8));
+        }
+
+        private static boolean contains(PeerSet set, int identity) {
+            var bitmap = new RoaringBitmap();
+            try {
+                if (set.hasIdentities()) {
+                    bitmap.deserialize(set.getIdentities().asReadOnlyByteBuffer());
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            return bitmap.contains(identity);
+        }
+    }
+
+    private void webMayReachApi() {
+        apply(cluster.put(Keys.peerSet("web"), members(WEB))
+                .put(Keys.peerSet("other"), members())
+                .put(Keys.rules("p1"), isolating("api", allow("web", 80)))
+                .put(
+                        Keys.identityPolicy(API),
+                        IdentityPolicy.newBuilder().addPolicies("p1").build())
+                .put(
+                        Keys.identityPolicy(WEB),
+                        IdentityPolicy.newBuilder().addSets("web").build())
+                .put(Keys.identityPolicy(BATCH), IdentityPolicy.getDefaultInstance()));
+    }
+
+    private void apply(ClusterFixture revision) {
+        engine.apply(revision.commit());
+    }
+
+    private ClusterFixture identity(int id, List<String> policies, List<String> sets) {
+        return cluster.put(
+                Keys.identityPolicy(id),
+                IdentityPolicy.newBuilder()
+                        .addAllPolicies(policies)
+                        .addAllSets(sets)
+                        .build());
+    }
+
+    private void use(Map<String, Integer> maxEntries) {
+        kernel = new KernelFixture(maxEntries);
+        engine = engine();
+    }
+
+    private void restart(Set<Integer> subjects, Map<Integer, Integer> attached) {
+        engine = engine();
+        engine.start(subjects, attached);
+    }
+
+    private PolicyEngine engine() {
+        PolicyMaps maps = kernel.maps();
+        return new PolicyEngine(cluster.view(), KernelTables.open(maps), Slots.open(maps), this::number);
+    }
+
+    private int number(RuleRef rule) {
+        return numbers.computeIfAbsent(rule, _ -> numbers.size() + 16);
+    }
+
+    private CellAction verdict(int subject, Direction direction, int peer, int port) {
+        var packet = new Packet(direction, peer, true, parseAddress("10.9.9.9"), true, 6, port);
+        return Cell.action(kernel.judge(slot(subject), packet));
+    }
+
+    private int slot(int subject) {
+        return engine.slot(subject).orElseThrow();
+    }
+
+    private int table(int subject) {
+        return (int) kernel.slot(slot(subject));
+    }
+
+    private static CompiledPolicy isolating(String name, Rule... rules) {
+        return CompiledPolicy.newBuilder()
+                .setKind("NetworkPolicy")
+                .setNamespace("shop")
+                .setName(name)
+                .setTier(Tier.TIER_NAMESPACE)
+                .setIsolatesIngress(true)
+                .addAllRules(List.of(rules))
+                .build();
+    }
+
+    private static Rule allow(String set, int port) {
+        return Rule.newBuilder()
+                .setPath("ingress[0]")
+                .setDirection(io.pilus.contract.v1.Direction.DIRECTION_INGRESS)
+                .setAction(Action.ACTION_ALLOW)
+                .addPeerSets(set)
+                .addPorts(PortRange.newBuilder()
+                        .setProtocol(Protocol.PROTOCOL_TCP)
+                        .setFirst(port)
+                        .setLast(port))
+                .build();
+    }
+
+    private static PeerSet members(Integer... identities) {
+        var bitmap = new RoaringBitmap();
+        for (int identity : identities) {
+            bitmap.add(identity);
+        }
+        return members(bitmap);
+    }
+
+    private static PeerSet members(RoaringBitmap bitmap) {
+        ByteBuffer bytes = ByteBuffer.allocate(bitmap.serializedSizeInBytes());
+        bitmap.serialize(bytes);
+        return PeerSet.newBuilder()
+                .setIdentities(ByteString.copyFrom(bytes.flip()))
+                .build();
+    }
+
+    private static PeerSet addresses(String cidr) {
+        return PeerSet.newBuilder()
+                .setAddresses(Addresses.newBuilder().setCidr(parse(cidr)))
+                .build();
+    }
+}
