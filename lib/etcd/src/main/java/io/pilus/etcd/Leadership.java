@@ -2,11 +2,9 @@ package io.pilus.etcd;
 
 import static java.util.Objects.requireNonNull;
 
-import io.etcd.jetcd.ByteSequence;
 import io.etcd.jetcd.Client;
 import io.etcd.jetcd.Watch;
 import io.etcd.jetcd.options.WatchOption;
-import io.etcd.jetcd.watch.WatchEvent;
 import io.pilus.contract.Key;
 import io.pilus.contract.Keys;
 import io.pilus.contract.v1.Leader;
@@ -43,6 +41,7 @@ public final class Leadership implements AutoCloseable {
     private final Thread thread;
     private volatile @Nullable Reign reign;
     private volatile long lastBeat = System.nanoTime();
+    private volatile boolean cutOff;
     private volatile boolean closed;
 
     /** The time during which this replica leads. */
@@ -127,26 +126,28 @@ public final class Leadership implements AutoCloseable {
         if (now.read().getFirst() == null) {
             return true;
         }
-        WatchOption option = WatchOption.builder()
-                .withRevision(now.revision() + 1)
-                .withRequireLeader(true)
-                .build();
-        // jetcd may miss history when it resumes a watch by itself: look again at its first trouble, and after a
-        // lease's time
-        Watch.Listener listener = Watch.listener(
-                response -> {
-                    if (response.getEvents().stream()
-                            .anyMatch(event -> event.getEventType() == WatchEvent.EventType.DELETE)) {
-                        wake.call();
-                    }
-                },
-                trouble -> wake.call());
-        ByteSequence path = EtcdStore.bytes(key.path());
-        try (Watch.Watcher watcher = client.getWatchClient().watch(path, option, listener)) {
+        try (Watch.Watcher watcher = watch(now.revision() + 1)) {
             requireNonNull(watcher);
             wake.sleep(LEASE);
         }
+        if (cutOff) {
+            cutOff = false;
+            wake.sleep(PAUSE);
+        }
         return false;
+    }
+
+    /** Wakes the campaign when the key changes. jetcd may miss history when it resumes a watch by itself: hence at any trouble, too. */
+    private Watch.Watcher watch(long revision) {
+        WatchOption option = WatchOption.builder()
+                .withRevision(revision)
+                .withRequireLeader(true)
+                .build();
+        return client.getWatchClient()
+                .watch(EtcdStore.bytes(key.path()), option, Watch.listener(response -> wake.call(), trouble -> {
+                    cutOff = true;
+                    wake.call();
+                }));
     }
 
     private void lead() {
@@ -168,7 +169,7 @@ public final class Leadership implements AutoCloseable {
                 reign = new Reign(new Term(won.revision(), key), lease);
                 LOG.infof("%s leads %s since revision %d", replica, key, won.revision());
                 changed();
-                stuck = keep(lease);
+                stuck = keep(won.revision(), lease);
             }
         } finally {
             if (reign != null) {
@@ -180,7 +181,7 @@ public final class Leadership implements AutoCloseable {
         if (stuck) {
             long given = System.nanoTime();
             while (!closed
-                    && lastBeat < given
+                    && lastBeat - given < 0
                     && System.nanoTime() - given < LEASE.multipliedBy(2).toNanos()) {
                 wake.sleep(PAUSE);
             }
@@ -188,30 +189,47 @@ public final class Leadership implements AutoCloseable {
     }
 
     /** Renews the lease until that is no longer possible or allowed; true when the work stood still. */
-    private boolean keep(EtcdLease lease) {
-        while (!closed) {
-            wake.sleep(least(RENEWAL, lease.certain()));
-            if (closed) {
-                break;
-            }
-            if (System.nanoTime() - lastBeat > LEASE.toNanos()) {
-                LOG.warnf("%s gives up %s: its work has stood still for %d s", replica, key, LEASE.toSeconds());
-                return true;
-            }
-            if (!lease.certain().isPositive()) {
-                LOG.warnf("%s gives up %s: etcd did not renew the lease", replica, key);
-                return false;
-            }
-            try {
-                lease.renew(least(RENEWAL, lease.certain()));
-            } catch (LeaseLostException e) {
-                LOG.warnf("%s has lost %s: %s", replica, key, e.getMessage());
-                return false;
-            } catch (EtcdUnavailableException e) {
-                LOG.debugf("%s: %s", key, e.getMessage());
+    private boolean keep(long createRevision, EtcdLease lease) {
+        try (Watch.Watcher watcher = watch(createRevision + 1)) {
+            requireNonNull(watcher);
+            while (true) {
+                wake.sleep(least(RENEWAL, lease.certain()));
+                if (closed) {
+                    return false;
+                }
+                if (System.nanoTime() - lastBeat > LEASE.toNanos()) {
+                    LOG.warnf("%s gives up %s: its work has stood still for %d s", replica, key, LEASE.toSeconds());
+                    return true;
+                }
+                if (!lease.certain().isPositive()) {
+                    LOG.warnf("%s gives up %s: etcd did not renew the lease", replica, key);
+                    return false;
+                }
+                if (!renewed(createRevision, lease)) {
+                    LOG.warnf("%s has lost %s", replica, key);
+                    return false;
+                }
             }
         }
-        return false;
+    }
+
+    /** False when leadership is lost for certain: etcd has forgotten the lease, or the key is gone or another's. */
+    private boolean renewed(long createRevision, EtcdLease lease) {
+        try {
+            lease.renew(least(RENEWAL, lease.certain()));
+            return EtcdCalls.awaitFor(
+                            client.getKVClient().get(EtcdStore.bytes(key.path())),
+                            least(RENEWAL, lease.certain()),
+                            "get " + key)
+                    .getKvs()
+                    .stream()
+                    .anyMatch(found -> found.getCreateRevision() == createRevision);
+        } catch (LeaseLostException e) {
+            return false;
+        } catch (EtcdUnavailableException e) {
+            LOG.debugf("%s: %s", key, e.getMessage());
+            return true;
+        }
     }
 
     private static Duration least(Duration one, Duration other) {

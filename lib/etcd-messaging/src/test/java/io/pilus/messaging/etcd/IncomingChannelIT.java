@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
@@ -277,6 +278,32 @@ class IncomingChannelIT {
                     .containsExactly(first, second);
             assertThat(listener.health().isOk()).isTrue();
         }
+    }
+
+    @Test
+    void skipsOrEndsWhenToldSo() {
+        Consumer<EtcdChange> picky = change -> {
+            if (change instanceof EtcdChange.Revision) {
+                throw new IllegalStateException("no");
+            }
+        };
+        try (var ignoring = Listener.with(config, settings(EtcdIncomingChannel.FailureStrategy.IGNORE), picky);
+                var ending = Listener.with(config, settings(EtcdIncomingChannel.FailureStrategy.FAIL), picky)) {
+            await().until(() -> ignoring.changes.size() == 1 && ending.changes.size() == 1);
+
+            put("a", "1");
+            put("a", "2");
+
+            await().until(() -> ignoring.meter("refusals") == 2);
+            assertThat(ignoring.health().isOk()).isTrue();
+            await().until(() -> !ending.health().isOk());
+            assertThat(ending.meter("refusals")).isEqualTo(1);
+            assertThat(ending.ended.get()).hasMessage("no");
+        }
+    }
+
+    private EtcdIncomingChannel.Settings settings(EtcdIncomingChannel.FailureStrategy strategy) {
+        return new EtcdIncomingChannel.Settings("test", prefix, 1000, 16 << 20, 10_000, strategy);
     }
 
     private long writeRound(int round) {

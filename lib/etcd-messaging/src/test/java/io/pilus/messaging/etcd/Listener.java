@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.eclipse.microprofile.reactive.messaging.Message;
 
@@ -17,6 +18,7 @@ final class Listener implements AutoCloseable {
 
     final SimpleMeterRegistry registry = new SimpleMeterRegistry();
     final List<EtcdChange> changes = new CopyOnWriteArrayList<>();
+    final AtomicReference<Throwable> ended = new AtomicReference<>();
 
     private final EtcdIncomingChannel channel;
 
@@ -26,7 +28,10 @@ final class Listener implements AutoCloseable {
             Optional<ResumePoint> resume,
             Consumer<EtcdChange> consumer) {
         channel = new EtcdIncomingChannel(settings, etcd, Optional.empty(), resume, registry);
-        Multi.createFrom().publisher(channel.stream()).subscribe().with(message -> consume(message, consumer));
+        Multi.createFrom()
+                .publisher(channel.stream())
+                .subscribe()
+                .with(message -> consume(message, consumer), failure -> ended.set(failure));
     }
 
     static Listener on(EtcdConfig etcd, String prefix) {
@@ -93,7 +98,6 @@ final class Listener implements AutoCloseable {
                 .getValue();
     }
 
-    /** Null when the channel is ready, else what troubles it. */
     HealthReport.ChannelInfo health() {
         var report = HealthReport.builder();
         channel.report(report);
