@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.pilus.lab.Answer;
-import io.pilus.lab.Rest;
 import io.pilus.lab.Service;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -116,9 +115,10 @@ final class ApplyCommand implements Callable<Integer> {
     }
 
     private boolean policy(String kind, String namespace, String name, JsonNode document, Console console) {
-        Rest rest = cluster.service(Service.POLICY);
-        PolicyWrite written = PolicyWrite.apply(rest, kind, namespace, name, document.toString(), wait);
+        PolicyWrite written = PolicyWrite.apply(
+                cluster.service(Service.POLICY), Kind.document(kind, namespace, name), document.toString(), wait);
         console.print(kind + " " + namespace + "/" + name + " " + written.summary());
+        written.warnings().forEach(warning -> console.print("  warning: " + warning));
         written.laggards().forEach(laggard -> console.print("  " + laggard));
         return written.laggards().isEmpty();
     }

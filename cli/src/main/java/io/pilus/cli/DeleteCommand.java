@@ -28,14 +28,18 @@ final class DeleteCommand implements Callable<Integer> {
             description = "default: ${DEFAULT-VALUE}")
     String namespace = "default";
 
+    @Option(names = "--wait", description = "until every node concerned has taken the policy out of its kernel")
+    boolean wait;
+
     @Override
     public Integer call() {
+        Console console = Console.standard();
         Kind wanted = Kind.of(kind);
         if (wanted == Kind.IDENTITY) {
             throw new UserException("identities come and go with the workloads that have them; delete those");
         }
         cluster.service(wanted.service()).delete(wanted.path(namespace, name)).orThrow();
-        Console.standard().print(wanted.word() + " " + name + " deleted");
+        console.print(wanted.word() + " " + name + " deleted");
         return 0;
     }
 }

@@ -159,10 +159,10 @@ final class DemoCommand implements Callable<Integer> {
 
     private void apply(Lab lab, String name, String subject, String peer, int port) {
         String policy = policy(name, subject, peer, port);
-        PolicyWrite written =
-                PolicyWrite.apply(lab.rest(Service.POLICY), "NetworkPolicy", Shop.NAMESPACE, name, policy, true);
+        PolicyWrite written = PolicyWrite.apply(
+                lab.rest(Service.POLICY), Kind.document("NetworkPolicy", Shop.NAMESPACE, name), policy, true);
         written.laggards().forEach(laggard -> console.print("  " + laggard));
-        expect(written.enforced(), "NetworkPolicy " + Shop.NAMESPACE + "/" + name + " " + written.summary());
+        expect(written.isEnforced(), "NetworkPolicy " + Shop.NAMESPACE + "/" + name + " " + written.summary());
     }
 
     private static String policy(String name, String subject, String peer, int port) {

@@ -72,10 +72,15 @@ enum Kind {
     /** Where one is. */
     String path(String namespace, String name) {
         return switch (this) {
-            case POLICY -> path + "/NetworkPolicy/" + namespace + "/" + name;
+            case POLICY -> document("NetworkPolicy", namespace, name);
             case WORKLOAD -> path + "/" + namespace + "/" + name;
             case IDENTITY, POOL, NAMESPACE, NODE -> path + "/" + name;
         };
+    }
+
+    /** Where a policy document of any kind is. */
+    static String document(String kind, String namespace, String name) {
+        return POLICY.path + "/" + kind + "/" + namespace + "/" + name;
     }
 
     Table table(List<JsonNode> items) {
