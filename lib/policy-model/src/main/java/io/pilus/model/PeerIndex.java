@@ -44,6 +44,12 @@ public final class PeerIndex implements PeerView {
         return set == null ? null : set.addresses;
     }
 
+    /** The identities that are in the set and not in {@code wanted}, or the other way round. */
+    public RoaringBitmap difference(String setId, RoaringBitmap wanted) {
+        Known set = sets.get(setId);
+        return RoaringBitmap.xor(wanted, set == null ? NOBODY : set.effective);
+    }
+
     /** Whether the identity has a key here. */
     public boolean isKnown(int identity) {
         return identities.containsKey(identity);
