@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps one key there as long as this process lives and reaches etcd: written with a lease, which is renewed; when etcd has lost the
- * lease, a new one is granted and the key written again at once. For keys that belong to one process, such as {@code live/{node}}.
+ * lease or the key, a new one is granted and the key written again at once. For keys that belong to one process, such as {@code live/{node}}.
  */
 public final class LeasedKey<M extends MessageLite> implements AutoCloseable {
 
@@ -105,6 +105,10 @@ public final class LeasedKey<M extends MessageLite> implements AutoCloseable {
             }
             try {
                 granted.renew(lifetime.dividedBy(3));
+                if (!isThere(granted)) {
+                    LOG.infof("%s is written again: somebody has deleted or replaced it", key);
+                    return;
+                }
             } catch (LeaseLostException e) {
                 LOG.infof("%s is written again: %s", key, e.getMessage());
                 return;
@@ -112,5 +116,13 @@ public final class LeasedKey<M extends MessageLite> implements AutoCloseable {
                 LOG.debugf("%s: %s", key, e.getMessage());
             }
         }
+    }
+
+    private boolean isThere(EtcdLease granted) {
+        return EtcdCalls.awaitFor(
+                        client.getKVClient().get(EtcdStore.bytes(key.path())), lifetime.dividedBy(3), "get " + key)
+                .getKvs()
+                .stream()
+                .anyMatch(found -> found.getLease() == granted.id());
     }
 }

@@ -47,6 +47,18 @@ class LeasedKeyIT {
     }
 
     @Test
+    void writesTheKeyAgainWhenSomebodyDeletedIt() {
+        try (var leased = keep()) {
+            await().until(leased::held);
+
+            fixture.store().transaction().delete(key).commit();
+
+            await().atMost(Duration.ofSeconds(4))
+                    .until(() -> fixture.store().get(key).isPresent());
+        }
+    }
+
+    @Test
     void livesLongerThanItsLease() {
         try (var leased = keep()) {
             await().until(leased::held);
