@@ -101,17 +101,22 @@ static __always_inline __u64 checksum_pseudo(const struct ipv6hdr *ip,
 static __noinline int neighbour_solicit(struct __sk_buff *skb,
 					const struct pilus_endpoint *endpoint)
 {
-	void *data_end = (void *)(long)skb->data_end;
-	struct ethhdr *eth = (void *)(long)skb->data;
-	struct ipv6hdr *ip = (void *)(eth + 1);
-	struct neighbour_message *nd = (void *)(ip + 1);
+	struct neighbour_message *nd;
 	struct in6_addr target;
+	struct ipv6hdr *ip;
+	struct ethhdr *eth;
 	__u64 sum = 0;
 	__u32 *word;
 	int i;
 
-	if ((void *)(nd + 1) > data_end || ip->nexthdr != IPPROTO_ICMPV6 ||
-	    ip->hop_limit != 255 || ip->payload_len != bpf_htons(sizeof(*nd)) ||
+	if (bpf_skb_pull_data(skb, sizeof(*eth) + sizeof(*ip) + sizeof(*nd)))
+		return TC_ACT_SHOT;
+	eth = (void *)(long)skb->data;
+	ip = (void *)(eth + 1);
+	nd = (void *)(ip + 1);
+	if ((void *)(nd + 1) > (void *)(long)skb->data_end ||
+	    ip->nexthdr != IPPROTO_ICMPV6 || ip->hop_limit != 255 ||
+	    ip->payload_len != bpf_htons(sizeof(*nd)) ||
 	    nd->icmp.icmp6_type != ND_SOLICITATION ||
 	    nd->option != ND_OPTION_SOURCE || nd->option_length != 1)
 		return TC_ACT_SHOT;

@@ -426,26 +426,33 @@ static __noinline int packet_parse_ipv6(struct __sk_buff *skb, struct packet *p)
 	return packet_parse_l4(skb, p, l4);
 }
 
+static __always_inline int packet_parse_linear(struct __sk_buff *skb,
+					       struct packet *p)
+{
+	p->flags = 0;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return packet_parse_ipv4(skb, p);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return packet_parse_ipv6(skb, p);
+	return PILUS_DROP_NOT_IP;
+}
+
 /**
  * packet_parse() - read the headers into @p
  *
  * Returns 0, or the reason to drop the packet. A first fragment must hold its
- * whole transport header (RFC 1858).
+ * whole transport header (RFC 1858). Headers are nearly always linear where a
+ * TCP segment's payload is not, and a pull costs more than all our look-ups: so
+ * it is made only when a header is missing.
  */
 static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
 {
-	int reason;
+	int reason = packet_parse_linear(skb, p);
 
-	p->flags = 0;
-	/* most packets are linear already, and the call is not free */
-	if (skb->data_end - skb->data < min(skb->len, PULL_BYTES))
-		bpf_skb_pull_data(skb, min(skb->len, PULL_BYTES));
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		reason = packet_parse_ipv4(skb, p);
-	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		reason = packet_parse_ipv6(skb, p);
-	else
-		return PILUS_DROP_NOT_IP;
+	if (unlikely(reason == PILUS_DROP_TRUNCATED) &&
+	    skb->data_end - skb->data < min(skb->len, PULL_BYTES) &&
+	    !bpf_skb_pull_data(skb, min(skb->len, PULL_BYTES)))
+		reason = packet_parse_linear(skb, p);
 	if (reason == PILUS_DROP_TRUNCATED && p->flags & PACKET_FIRST_FRAGMENT)
 		return PILUS_DROP_FRAGMENT_TINY;
 	return reason;
