@@ -57,14 +57,11 @@ final class DemoCommand implements Callable<Integer> {
                 .routing(routing)
                 .progress(console)
                 .build());
-        Thread cleaner = new Thread(lab::close);
-        Runtime.getRuntime().addShutdownHook(cleaner);
         boolean done = false;
         try {
             show(lab);
             done = true;
         } finally {
-            Runtime.getRuntime().removeShutdownHook(cleaner);
             if (keep && done) {
                 lab.leave();
                 console.print(

@@ -21,6 +21,7 @@ final class Journal {
     private final Path directory;
     private final Path file;
     private final Path boot;
+    private boolean closed;
 
     Journal(Path directory) {
         this.directory = directory;
@@ -29,7 +30,8 @@ final class Journal {
     }
 
     /** Begins with an empty directory; call {@link #undo} first. */
-    void begin() {
+    synchronized void begin() {
+        closed = false;
         try {
             Files.createDirectories(processes());
             Files.copy(BOOT_ID, boot);
@@ -43,7 +45,15 @@ final class Journal {
         return directory.resolve("processes");
     }
 
+    /**
+     * Writes down what comes next.
+     *
+     * @throws LabException when the lab is being removed meanwhile
+     */
     synchronized void will(Kind kind, String name) {
+        if (closed) {
+            throw new LabException("the lab is being removed");
+        }
         try {
             Files.writeString(file, kind + " " + name + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         } catch (IOException e) {
@@ -52,7 +62,8 @@ final class Journal {
     }
 
     /** Ends the recorded processes, undoes the rest in reverse order and removes the directory. What is gone already is no error. */
-    void undo() {
+    synchronized void undo() {
+        closed = true;
         if (!Files.isDirectory(directory)) {
             return;
         }

@@ -27,6 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,6 +50,8 @@ public final class Lab implements AutoCloseable {
     private final Map<String, Daemon> controlPlane = new ConcurrentSkipListMap<>();
     private final Map<String, Node> nodes = new ConcurrentSkipListMap<>();
     private final Map<String, Pod> pods = new ConcurrentSkipListMap<>();
+    private final AtomicBoolean ended = new AtomicBoolean();
+    private final Thread interrupted = new Thread(this::close, "lab removal");
     private @Nullable Prober outside;
 
     private Lab(LabConfig config, FileChannel lock) {
@@ -67,13 +70,16 @@ public final class Lab implements AutoCloseable {
     public static Lab start(LabConfig config) {
         config.requireBuilt();
         Lab lab = new Lab(config, lock(config.name()));
+        Runtime.getRuntime().addShutdownHook(lab.interrupted);
         try {
             lab.journal.undo();
             lab.journal.begin();
             lab.make();
             return lab;
         } catch (RuntimeException e) {
-            if (!config.keepFailed()) {
+            if (config.keepFailed()) {
+                lab.leave();
+            } else {
                 lab.close();
             }
             throw e;
@@ -89,24 +95,32 @@ public final class Lab implements AutoCloseable {
         }
     }
 
-    /** Ends everything, and leaves nothing behind. */
+    /** Ends everything, and leaves nothing behind; also done when this process is interrupted. */
     @Override
     public void close() {
-        try (lock) {
+        if (ended.compareAndSet(false, true)) {
             probers().forEach(Prober::close);
             journal.undo();
-        } catch (IOException e) {
-            throw new LabException("could not unlock lab " + config.name(), e);
+            unlock();
         }
     }
 
     /** Leaves the lab running; {@link #remove} ends it. */
     public void leave() {
-        probers().forEach(Prober::close);
+        if (ended.compareAndSet(false, true)) {
+            probers().forEach(Prober::close);
+            unlock();
+        }
+    }
+
+    private void unlock() {
         try {
             lock.close();
+            Runtime.getRuntime().removeShutdownHook(interrupted);
         } catch (IOException e) {
             throw new LabException("could not unlock lab " + config.name(), e);
+        } catch (IllegalStateException _) {
+            // this is the shutdown
         }
     }
 

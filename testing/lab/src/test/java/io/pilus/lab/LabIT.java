@@ -147,6 +147,27 @@ class LabIT {
     }
 
     @Test
+    void oneThatIsInterruptedCleansUpItself() throws Exception {
+        Process interrupted = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        CrashingLab.class.getName(),
+                        NAME,
+                        "wait")
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        assertThat(interrupted.inputReader().readLine()).isEqualTo("started");
+        assertThat(traces()).isNotEmpty();
+
+        interrupted.destroy();
+
+        assertThat(interrupted.waitFor()).isEqualTo(143);
+        assertThat(traces()).isEmpty();
+        assertThat(LabState.LABS.resolve(NAME)).doesNotExist();
+    }
+
+    @Test
     void endsNoProcessThatMerelyGotTheNumberOfOneOfItsOwn() throws Exception {
         Process innocent = new ProcessBuilder("sleep", "60").start();
         try {
