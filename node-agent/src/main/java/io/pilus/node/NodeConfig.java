@@ -2,6 +2,7 @@ package io.pilus.node;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotBlank;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,6 +37,26 @@ public interface NodeConfig {
     /** How many workloads are attached or detached at once; the rest queues. */
     @WithDefault("16")
     int attachConcurrency();
+
+    /** With native routing: who takes a packet for another node's pod. */
+    @WithDefault("node")
+    NextHop nextHop();
+
+    /** How many connections each workload may open in a second; 0 for any number. */
+    @WithDefault("20000")
+    @Min(0)
+    int connectionRate();
+
+    /** How many flow events each workload may cause in a second; all packets are counted anyway. 0 for any number. */
+    @WithDefault("100")
+    @Min(0)
+    int eventRate();
+
+    /** The other node itself, on the uplink's link, or whom the node's routes name. */
+    enum NextHop {
+        NODE,
+        ROUTES
+    }
 
     /** How pods' packets travel between nodes. */
     enum Routing {

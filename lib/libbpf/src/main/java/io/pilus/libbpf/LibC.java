@@ -4,9 +4,10 @@ import jnr.ffi.LibraryLoader;
 import jnr.ffi.Pointer;
 import jnr.ffi.annotations.In;
 import jnr.ffi.annotations.Out;
+import jnr.ffi.types.u_int64_t;
 
-/** The C library, for bpf(2) and close(2). */
-interface LibC {
+/** The C library: C names, C types, no behaviour; public only because jnr-ffi must see it. */
+public interface LibC {
 
     LibC INSTANCE = LibraryLoader.create(LibC.class).failImmediately().load("libc.so.6");
 
@@ -19,6 +20,8 @@ interface LibC {
     long syscall(long number, int command, @In @Out byte[] attributes, int size);
 
     int close(int fd);
+
+    int mount(@In String source, @In String target, @In String type, @u_int64_t long flags, @In String data);
 
     /** A va_list is an array of one element, so its value is a pointer. */
     int vsnprintf(@Out byte[] buffer, long size, Pointer format, Pointer arguments);

@@ -19,6 +19,10 @@ import java.util.function.ToLongFunction;
  */
 public final class Layout<T> {
 
+    /** A number by itself, as key or value. */
+    static final Layout<Integer> NUMBER =
+            Layout.<Integer>of("__u32").u32("value", number -> number).read(r -> r.u32("value"));
+
     private static final int ADDRESS_BYTES = 16;
     private static final ByteString NO_ADDRESS = ByteString.copyFrom(new byte[ADDRESS_BYTES]);
 
