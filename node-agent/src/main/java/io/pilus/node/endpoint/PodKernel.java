@@ -1,0 +1,25 @@
+package io.pilus.node.endpoint;
+
+import io.pilus.netlink.MacAddress;
+
+/** What attaching needs of the datapath. Every call may be repeated. */
+public interface PodKernel {
+
+    /** What a pod's interface may send at once, in bytes. */
+    int podMtu();
+
+    /** The link address that pods see of their gateway: that of each pod's host interface. */
+    MacAddress gateway();
+
+    /** Judges what the device brings in from now on, also when this process is gone. Takes some 10 ms. */
+    void attach(String hostInterface, int ifindex);
+
+    /** Forgets the attachment of {@link #attach}; the device may be gone. */
+    void detach(String hostInterface);
+
+    /** Has packets from and to the endpoint judged as its own; what was said of it before is replaced. */
+    void admit(Attachment attachment, MacAddress podMac);
+
+    /** The endpoint no longer is: first nobody reaches it, then it speaks for nobody. */
+    void dismiss(Attachment attachment);
+}

@@ -1,0 +1,53 @@
+package io.pilus.node.flow;
+
+import io.pilus.node.datapath.Connection;
+import io.pilus.node.datapath.Datapath;
+import io.pilus.node.datapath.TypedMap;
+import jakarta.inject.Singleton;
+
+/**
+ * Removes connections whose lifetime is over. The datapath already treats them as gone ({@code bpf/lib/conntrack.h}
+ * has the same lifetimes); this only gives their memory back.
+ */
+@Singleton
+class ConnectionSweeper {
+
+    private static final int TCP = 6;
+
+    private final Datapath datapath;
+
+    ConnectionSweeper(Datapath datapath) {
+        this.datapath = datapath;
+    }
+
+    /**
+     * @return how many were removed
+     */
+    int sweep() {
+        TypedMap<Connection.Key, Connection> connections = datapath.connections();
+        // CLOCK_MONOTONIC, as bpf_ktime_get_ns, in units of 2^30 ns
+        int now = (int) (System.nanoTime() >> 30);
+        int removed = 0;
+        for (var entry : connections.entries().entrySet()) {
+            if (isOver(entry.getKey(), entry.getValue(), now) && connections.remove(entry.getKey())) {
+                removed++;
+            }
+        }
+        return removed;
+    }
+
+    static boolean isOver(Connection.Key key, Connection connection, int now) {
+        // signed, as a packet may have passed since now was read
+        return now - connection.seen() > lifetime(key, connection);
+    }
+
+    private static int lifetime(Connection.Key key, Connection connection) {
+        if ((connection.flags() & Connection.CLOSING) != 0) {
+            return 10;
+        }
+        if ((connection.flags() & Connection.REPLIED) == 0) {
+            return 60;
+        }
+        return key.protocol() == TCP ? 21_600 : 180;
+    }
+}
