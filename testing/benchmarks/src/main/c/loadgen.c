@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Time of a path between two network namespaces, without a scheduler in it:
- * one thread holds both sockets, so that a send runs the whole way to the
- * receiving socket's queue (transmit, BPF, peer, softirq) on the same CPU
- * before it returns. Nothing is woken up, and nothing waits.
+ * Time of paths between two network namespaces, without a scheduler in it: one
+ * thread holds both sockets, so that a send runs the whole way to the receiving
+ * socket's queue (transmit, BPF, peer, softirq) on the same CPU before it
+ * returns. Nothing is woken up, and nothing waits.
  *
- *   loadgen MODE CLIENT SERVER ADDRESS PORT MILLISECONDS BATCH CPU
+ *   loadgen MODE MILLISECONDS BATCH CPU PORT {CLIENT SERVER ADDRESS}...
  *
  * MODE is rr (request and response on one connection), crr (connect, request,
  * response, reset) or udp; CLIENT and SERVER are files of network namespaces;
- * ADDRESS is the server's, IPv4 or IPv6. Prints, for batches of BATCH
- * exchanges: 5th, 50th and 95th percentile of ns an exchange, number of
- * batches, and how many receives found an empty queue (the path left the CPU,
- * so the figures are worth nothing when it is more than a few).
+ * ADDRESS is the server's, IPv4 or IPv6. The paths take turns, a batch of BATCH
+ * exchanges each, in an order that is reversed from turn to turn, so that they
+ * all meet the same machine. MILLISECONDS is for each path. Prints a line a
+ * path: 5th, 50th and 95th percentile of ns an exchange, number of batches, and
+ * how many receives found an empty queue (the path left the CPU, so the figures
+ * are worth nothing when it is more than a few).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -30,8 +32,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_BATCHES 1000000
+#define MAX_PATHS 16
+#define MAX_BATCHES 200000
 #define PATIENCE_SECONDS 2
+
+enum mode {
+	REQUESTS,
+	CONNECTIONS,
+	DATAGRAMS,
+};
 
 struct endpoint {
 	struct sockaddr_storage address;
@@ -39,14 +48,27 @@ struct endpoint {
 	int family;
 };
 
-static const char *client_ns;
-static const char *server_ns;
-static long late;
+struct path {
+	const char *client_ns;
+	const char *server_ns;
+	struct endpoint server;
+	int namespace; /* the client's */
+	int listener;
+	int client; /* one connection; not where each exchange makes its own */
+	int peer;
+	double times[MAX_BATCHES];
+	int batches;
+	long late;
+};
+
+static struct path paths[MAX_PATHS];
+static struct path *current;
 
 static void fail(const char *what)
 {
-	fprintf(stderr, "loadgen: %s (%s to %s): %s\n", what, client_ns,
-		server_ns, strerror(errno));
+	fprintf(stderr, "loadgen: %s (%s to %s): %s\n", what,
+		current ? current->client_ns : "",
+		current ? current->server_ns : "", strerror(errno));
 	exit(1);
 }
 
@@ -65,13 +87,19 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void enter(const char *namespace)
+static int open_namespace(const char *file)
 {
-	int fd = open(namespace, O_RDONLY | O_CLOEXEC);
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
-		fail(namespace);
-	close(fd);
+	if (fd < 0)
+		fail(file);
+	return fd;
+}
+
+static void enter(int namespace)
+{
+	if (setns(namespace, CLONE_NEWNET))
+		fail("setns");
 }
 
 static void parse(const char *text, const char *port, struct endpoint *to)
@@ -118,7 +146,7 @@ static void pass(int from, int to)
 		return;
 	if (errno != EAGAIN)
 		fail("receive");
-	late++;
+	current->late++;
 	if (recv(to, &byte, 1, 0) != 1)
 		fail("no packet arrived within two seconds");
 }
@@ -143,16 +171,22 @@ static int answer(int listener)
 	return fd;
 }
 
-static void connected_exchange(int listener, const struct endpoint *server)
+static void exchange(struct path *path, enum mode mode)
 {
 	struct linger reset = { .l_onoff = 1 };
-	int client = dial(server), peer = answer(listener);
 
-	pass(client, peer);
-	pass(peer, client);
-	setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	close(client);
-	close(peer);
+	if (mode == CONNECTIONS) {
+		path->client = dial(&path->server);
+		path->peer = answer(path->listener);
+	}
+	pass(path->client, path->peer);
+	pass(path->peer, path->client);
+	if (mode == CONNECTIONS) {
+		setsockopt(path->client, SOL_SOCKET, SO_LINGER, &reset,
+			   sizeof(reset));
+		close(path->client);
+		close(path->peer);
+	}
 }
 
 /* Both ends of a UDP flow, each connected to the other. */
@@ -174,77 +208,111 @@ static int join_datagrams(int listener, const struct endpoint *server)
 	return client;
 }
 
-static int listen_at(const struct endpoint *server, bool datagrams)
+static int listen_at(const struct endpoint *server, enum mode mode)
 {
-	struct endpoint any = *server;
 	int fd = open_socket(server->family,
-			     datagrams ? SOCK_DGRAM : SOCK_STREAM);
+			     mode == DATAGRAMS ? SOCK_DGRAM : SOCK_STREAM);
 
-	if (bind(fd, (void *)&any.address, any.length))
+	if (bind(fd, (const void *)&server->address, server->length))
 		fail("bind");
-	if (!datagrams && listen(fd, 64))
+	if (mode != DATAGRAMS && listen(fd, 64))
 		fail("listen");
 	return fd;
 }
 
-int main(int argc, char **argv)
+static void prepare(struct path *path, char **words, const char *port,
+		    enum mode mode)
 {
-	static double times[MAX_BATCHES];
-	int listener, client = -1, peer = -1, batch, n = 0;
-	bool connects, datagrams;
-	struct endpoint server;
-	double end;
+	int server_namespace;
+
+	current = path;
+	path->client_ns = words[0];
+	path->server_ns = words[1];
+	parse(words[2], port, &path->server);
+	path->namespace = open_namespace(path->client_ns);
+	server_namespace = open_namespace(path->server_ns);
+	enter(server_namespace);
+	close(server_namespace);
+	path->listener = listen_at(&path->server, mode);
+	enter(path->namespace);
+	if (mode == DATAGRAMS) {
+		path->client = join_datagrams(path->listener, &path->server);
+		path->peer = path->listener;
+	} else if (mode == REQUESTS) {
+		path->client = dial(&path->server);
+		path->peer = answer(path->listener);
+	}
+}
+
+static void measure(struct path *path, enum mode mode, int batch)
+{
+	double start;
+
+	current = path;
+	enter(path->namespace);
+	start = now_ns();
+	for (int i = 0; i < batch; i++)
+		exchange(path, mode);
+	path->times[path->batches++] = (now_ns() - start) / batch;
+}
+
+static void report(struct path *path)
+{
+	double *times = path->times;
+	long n = path->batches;
+
+	qsort(times, n, sizeof(times[0]), by_size);
+	printf("%.0f %.0f %.0f %ld %ld\n", times[n / 20], times[n / 2],
+	       times[n * 95 / 100], n, path->late);
+}
+
+static enum mode mode_of(const char *name)
+{
+	if (!strcmp(name, "rr"))
+		return REQUESTS;
+	if (!strcmp(name, "crr"))
+		return CONNECTIONS;
+	if (!strcmp(name, "udp"))
+		return DATAGRAMS;
+	errno = EINVAL;
+	fail(name);
+	return REQUESTS;
+}
+
+static void pin(int cpu)
+{
 	cpu_set_t cpus;
 
-	if (argc != 9) {
-		fprintf(stderr, "usage: loadgen rr|crr|udp CLIENT SERVER "
-				"ADDRESS PORT MILLISECONDS BATCH CPU\n");
-		return 2;
-	}
-	connects = !strcmp(argv[1], "crr");
-	datagrams = !strcmp(argv[1], "udp");
-	client_ns = argv[2];
-	server_ns = argv[3];
-	parse(argv[4], argv[5], &server);
-	batch = atoi(argv[7]);
 	CPU_ZERO(&cpus);
-	CPU_SET(atoi(argv[8]), &cpus);
+	CPU_SET(cpu, &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
 		fail("sched_setaffinity");
+}
 
-	enter(server_ns);
-	listener = listen_at(&server, datagrams);
-	enter(client_ns);
-	if (datagrams) {
-		client = join_datagrams(listener, &server);
-		peer = listener;
-	} else if (!connects) {
-		client = dial(&server);
-		peer = answer(listener);
-	}
+int main(int argc, char **argv)
+{
+	int count = (argc - 6) / 3, batch, turns = 0;
+	enum mode mode;
+	double end;
 
-	end = now_ns() + atof(argv[6]) * 1e6;
-	while (n < MAX_BATCHES) {
-		double start = now_ns();
+	if (argc < 9 || (argc - 6) % 3 || count > MAX_PATHS) {
+		fprintf(stderr, "usage: loadgen rr|crr|udp MILLISECONDS BATCH "
+				"CPU PORT {CLIENT SERVER ADDRESS}...\n");
+		return 2;
+	}
+	mode = mode_of(argv[1]);
+	batch = atoi(argv[3]);
+	pin(atoi(argv[4]));
+	for (int i = 0; i < count; i++)
+		prepare(&paths[i], argv + 6 + i * 3, argv[5], mode);
 
-		if (start >= end)
-			break;
-		for (int i = 0; i < batch; i++) {
-			if (connects) {
-				connected_exchange(listener, &server);
-			} else {
-				pass(client, peer);
-				pass(peer, client);
-			}
-		}
-		times[n++] = (now_ns() - start) / batch;
-	}
-	if (!n) {
-		errno = ETIME;
-		fail("not one batch");
-	}
-	qsort(times, n, sizeof(times[0]), by_size);
-	printf("%.0f %.0f %.0f %d %ld\n", times[n / 20], times[n / 2],
-	       times[n * 95L / 100], n, late);
+	end = now_ns() + atof(argv[2]) * 1e6 * count;
+	do {
+		for (int i = 0; i < count; i++)
+			measure(&paths[turns % 2 ? count - 1 - i : i], mode,
+				batch);
+	} while (++turns < MAX_BATCHES && now_ns() < end);
+	for (int i = 0; i < count; i++)
+		report(&paths[i]);
 	return 0;
 }

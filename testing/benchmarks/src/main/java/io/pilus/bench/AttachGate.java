@@ -157,9 +157,9 @@ final class AttachGate implements Gate {
             reference.detachAll();
             pilus.attachAll();
             try {
-                run.generator().measure(path(0, 1), Exchange.DATAGRAMS, Family.IPV4, 0);
+                run.generator().measure(List.of(path(0, 1)), Exchange.DATAGRAMS, Family.IPV4, 0);
                 try {
-                    run.generator().measure(path(5, 1), Exchange.DATAGRAMS, Family.IPV4, 0);
+                    run.generator().measure(List.of(path(5, 1)), Exchange.DATAGRAMS, Family.IPV4, 0);
                 } catch (CommandFailedException e) {
                     return;
                 }

@@ -10,15 +10,15 @@ record PathRun(String title, Series series) {
 
     /** For the results, under every gate that is measured so. */
     static final String METHOD =
-            "Time of one exchange (5th percentile of the batches), by one thread that holds both sockets.";
+            "Time of one exchange (5th percentile of the batches), by one thread that holds both sockets and serves"
+                    + " the paths in turn, batch by batch.";
 
     static PathRun measure(Run run, String where, List<PacketPath> paths, Exchange exchange, Family family) {
         String title = "%s, %s, %s".formatted(where, words(exchange), words(family));
         run.progress().begin(title);
-        List<Rounds.Variant> variants = paths.stream()
-                .map(path -> run.generator().variant(path, exchange, family))
-                .toList();
-        return new PathRun(title, Rounds.run(variants, run.rounds(), run.progress()));
+        Series series = Rounds.run(
+                (_, cpu) -> run.generator().measure(paths, exchange, family, cpu), run.rounds(), run.progress());
+        return new PathRun(title, series);
     }
 
     /** Every exchange over IPv4, and requests over IPv6 too. */

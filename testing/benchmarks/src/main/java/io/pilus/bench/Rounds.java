@@ -28,23 +28,43 @@ final class Rounds {
         Map<String, Double> measure(int cpu);
     }
 
+    /** Measures all variants once. */
+    @FunctionalInterface
+    interface Round {
+
+        /**
+         * @param number counts from 0; odd rounds go the other way round
+         * @param cpu the CPU to run on, where that can be chosen
+         * @return by variant, by the name of the value; in the same order in every round
+         */
+        Map<String, Map<String, Double>> measure(int number, int cpu);
+    }
+
     private Rounds() {}
 
+    /** Variants that run one after the other. */
     static Series run(List<? extends Variant> variants, int rounds, Progress progress) {
+        return run((number, cpu) -> inTurns(variants, number, cpu), rounds, progress);
+    }
+
+    static Series run(Round round, int rounds, Progress progress) {
         int cpus = Runtime.getRuntime().availableProcessors();
         List<Map<String, Map<String, Double>>> measured = new ArrayList<>();
-        for (int round = 0; round < rounds; round++) {
-            List<? extends Variant> order = round % 2 == 0 ? variants : variants.reversed();
-            Map<String, Map<String, Double>> samples = new LinkedHashMap<>();
-            for (Variant variant : variants) {
-                samples.put(variant.name(), Map.of());
-            }
-            for (Variant variant : order) {
-                progress.step("round %d of %d: %s".formatted(round + 1, rounds, variant.name()));
-                samples.put(variant.name(), variant.measure(round / 2 % cpus));
-            }
-            measured.add(samples);
+        for (int number = 0; number < rounds; number++) {
+            progress.step("round %d of %d".formatted(number + 1, rounds));
+            measured.add(round.measure(number, number / 2 % cpus));
         }
         return new Series(measured);
+    }
+
+    private static Map<String, Map<String, Double>> inTurns(List<? extends Variant> variants, int number, int cpu) {
+        Map<String, Map<String, Double>> samples = new LinkedHashMap<>();
+        for (Variant variant : variants) {
+            samples.put(variant.name(), Map.of());
+        }
+        for (Variant variant : number % 2 == 0 ? variants : variants.reversed()) {
+            samples.put(variant.name(), variant.measure(cpu));
+        }
+        return samples;
     }
 }
