@@ -9,6 +9,7 @@ import io.pilus.contract.v1.LabelSet;
 import io.pilus.etcd.EtcdStore;
 import io.pilus.etcd.TransactionResult;
 import io.pilus.etcd.Versioned;
+import io.pilus.identity.IdentityConfig;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
 import java.util.Optional;
@@ -26,9 +27,9 @@ public class IdentityAllocator {
     private final Numbers numbers;
     private final RecentIdentities recent = new RecentIdentities();
 
-    IdentityAllocator(EtcdStore store, Numbers numbers) {
+    public IdentityAllocator(EtcdStore store, IdentityConfig config) {
         this.store = store;
-        this.numbers = numbers;
+        this.numbers = new Numbers(store, config);
     }
 
     /** What to try for the label set. Every claim ends in one of the other methods, unless the transaction's outcome is unknown. */

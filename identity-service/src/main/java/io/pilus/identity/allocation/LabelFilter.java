@@ -23,7 +23,7 @@ public class LabelFilter {
     private final Set<String> dropped = new HashSet<>();
     private final List<String> droppedPrefixes;
 
-    LabelFilter(IdentityConfig config) {
+    public LabelFilter(IdentityConfig config) {
         config.instanceLabels().stream().filter(key -> !key.endsWith("*")).forEach(dropped::add);
         droppedPrefixes = config.instanceLabels().stream()
                 .filter(key -> key.endsWith("*"))

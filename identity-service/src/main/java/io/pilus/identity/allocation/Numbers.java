@@ -10,7 +10,6 @@ import io.pilus.etcd.Page;
 import io.pilus.etcd.Versioned;
 import io.pilus.identity.IdentityConfig;
 import io.pilus.identity.IdentityProblem;
-import jakarta.enterprise.context.ApplicationScoped;
 import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.Deque;
@@ -23,8 +22,7 @@ import org.jspecify.annotations.Nullable;
  * Numbers that look free, ascending round the space. Replicas reserve ranges so that they do not try the same ones; that a number
  * is free is decided by the transaction that takes it.
  */
-@ApplicationScoped
-class Numbers {
+final class Numbers {
 
     private final EtcdStore store;
     private final int first;

@@ -14,6 +14,7 @@ import io.pilus.etcd.Versioned;
 import io.pilus.identity.IdentityConfig;
 import io.pilus.identity.IdentityProblem;
 import io.pilus.identity.Ownership;
+import io.pilus.identity.StoreEpoch;
 import io.pilus.identity.Written;
 import io.pilus.rest.ETags;
 import io.pilus.rest.PageRequest;
@@ -29,11 +30,13 @@ public class Nodes {
 
     private final EtcdStore store;
     private final NodeRemoval removal;
+    private final StoreEpoch epoch;
     private final IdentityConfig config;
 
-    Nodes(EtcdStore store, NodeRemoval removal, IdentityConfig config) {
+    Nodes(EtcdStore store, NodeRemoval removal, StoreEpoch epoch, IdentityConfig config) {
         this.store = store;
         this.removal = removal;
+        this.epoch = epoch;
         this.config = config;
     }
 
@@ -56,6 +59,7 @@ public class Nodes {
             Map<String, String> labels,
             List<ByteString> addresses,
             @Nullable String ifMatch) {
+        epoch.ensure();
         Node wanted = Node.newBuilder()
                 .setName(name)
                 .putAllLabels(labels)

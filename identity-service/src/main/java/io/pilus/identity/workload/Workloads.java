@@ -44,6 +44,7 @@ public class Workloads {
     private final IdentityAllocator allocator;
     private final LabelFilter filter;
     private final PolicyFloor floor;
+    private final GroupCommit group;
     private final IdentityConfig config;
 
     Workloads(
@@ -51,11 +52,13 @@ public class Workloads {
             IdentityAllocator allocator,
             LabelFilter filter,
             PolicyFloor floor,
+            GroupCommit group,
             IdentityConfig config) {
         this.store = store;
         this.allocator = allocator;
         this.filter = filter;
         this.floor = floor;
+        this.group = group;
         this.config = config;
     }
 
@@ -63,38 +66,32 @@ public class Workloads {
      * @throws IdentityProblem when the name is taken, or the namespace, node or pool is not there
      */
     Versioned<Workload> create(Owner owner, WorkloadSpec spec) {
-        Key<WorkloadLocation> location = Keys.workloadLocation(spec.namespace(), spec.name());
-        String uid = UUID.randomUUID().toString();
         Claim claim = allocator.claim(labelSet(spec));
+        var creation = new Creation(spec, UUID.randomUUID().toString(), owner, claim);
+        Optional<Versioned<Workload>> together = group.write(creation);
+        if (together.isPresent()) {
+            allocator.granted(claim, together.get().modRevision());
+            return together.get();
+        }
         for (int attempt = 0; attempt < config.attempts(); attempt++) {
-            Workload workload = workload(spec, uid, owner, claim);
             List<Key<?>> reads = new ArrayList<>(claim.reads());
-            reads.addAll(surroundings(spec));
-            reads.add(location);
-            var transaction = store.transaction()
-                    .ifAbsent(location)
-                    .put(Keys.workload(spec.node(), uid), workload)
-                    .put(
-                            location,
-                            WorkloadLocation.newBuilder()
-                                    .setNode(spec.node())
-                                    .setUid(uid)
-                                    .build())
-                    .orElseGetting(reads);
-            surroundings(spec).forEach(transaction::ifPresent);
-            claim.addTo(transaction);
+            reads.addAll(creation.surroundings());
+            reads.add(creation.location());
+            var transaction = store.transaction().orElseGetting(reads);
+            creation.surroundings().forEach(transaction::ifPresent);
+            Workload workload = creation.addTo(transaction, floor.current());
             TransactionResult result = transaction.commit();
             if (result.succeeded()) {
                 allocator.granted(claim, result.revision());
-                return new Versioned<>(
-                        Keys.workload(spec.node(), uid).path(), workload, result.revision(), result.revision());
+                return new Versioned<>(creation.key().path(), workload, result.revision(), result.revision());
             }
-            if (result.read(location).isPresent()) {
+            if (result.read(creation.location()).isPresent()) {
                 allocator.unused(claim);
                 throw IdentityProblem.workloadExists(spec.namespace(), spec.name());
             }
             requireSurroundings(spec, result, claim);
             claim = allocator.refused(claim, result);
+            creation = creation.with(claim);
         }
         allocator.unused(claim);
         throw IdentityProblem.contended("the identity of workload '" + spec.name() + "'");
@@ -229,7 +226,7 @@ public class Workloads {
         Workload before = found.workload().value();
         Claim claim = allocator.claim(labelSet(spec));
         for (int attempt = 0; attempt < config.attempts(); attempt++) {
-            Workload after = workload(spec, before.getUid(), before.getOwner(), claim);
+            Workload after = spec.toMessage(before.getUid(), before.getOwner(), claim, floor.current());
             Key<Workload> key = Keys.workload(spec.node(), before.getUid());
             List<Key<?>> reads = new ArrayList<>(claim.reads());
             reads.add(key);
@@ -254,15 +251,6 @@ public class Workloads {
         }
         allocator.unused(claim);
         return Optional.empty();
-    }
-
-    /** What must be there before a workload can be. */
-    private static List<Key<?>> surroundings(WorkloadSpec spec) {
-        List<Key<?>> keys = new ArrayList<>(List.of(Keys.namespace(spec.namespace()), Keys.intentNode(spec.node())));
-        if (!spec.pool().isEmpty()) {
-            keys.add(Keys.pool(spec.pool()));
-        }
-        return keys;
     }
 
     private void requireSurroundings(WorkloadSpec spec, TransactionResult result, Claim claim) {
@@ -298,23 +286,6 @@ public class Workloads {
 
     private LabelSet labelSet(WorkloadSpec spec) {
         return filter.labelSet(spec.namespace(), spec.serviceAccount(), spec.labels(), spec.ports());
-    }
-
-    private Workload workload(WorkloadSpec spec, String uid, Owner owner, Claim claim) {
-        return Workload.newBuilder()
-                .setUid(uid)
-                .setNamespace(spec.namespace())
-                .setName(spec.name())
-                .setNode(spec.node())
-                .putAllLabels(spec.labels())
-                .setServiceAccount(spec.serviceAccount())
-                .addAllPorts(spec.ports())
-                .setOwner(owner)
-                .setIdentity(claim.id())
-                .setLabelSet(claim.labelSet())
-                .setPool(spec.pool())
-                .setPolicyFloor(floor.current())
-                .build();
     }
 
     private static String describe(String namespace, String name) {

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.exc.InvalidFormatException;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
+import io.pilus.etcd.EtcdRefusedException;
 import io.pilus.etcd.EtcdUnavailableException;
 import io.quarkus.logging.Log;
 import jakarta.validation.ConstraintViolationException;
@@ -29,7 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import org.jboss.resteasy.reactive.RestResponse;
 import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
@@ -120,17 +120,29 @@ class ProblemMappers {
     @ServerExceptionMapper
     RestResponse<Map<String, Object>> etcd(EtcdUnavailableException e, UriInfo uri, ContainerRequestContext request) {
         Log.warnf("%s %s: %s", request.getMethod(), uri.getPath(), e.getMessage());
-        boolean silent = e.getCause() instanceof TimeoutException;
+        boolean silent = e.isSilence();
         String outcome = READING.contains(request.getMethod())
                 ? "repeat the request"
                 : "whether the change took place is unknown: read it back, or repeat the request once etcd answers";
         return problem(
-                        type(silent ? "etcd-silent" : "etcd-refused"),
+                        type(silent ? "etcd-silent" : "etcd-unavailable"),
                         SERVICE_UNAVAILABLE,
                         "%s; %s".formatted(e.getMessage(), outcome),
                         uri,
                         Map.of())
                 .header(HttpHeaders.RETRY_AFTER, 1)
+                .build();
+    }
+
+    @ServerExceptionMapper
+    RestResponse<Map<String, Object>> rejected(EtcdRefusedException e, UriInfo uri, ContainerRequestContext request) {
+        Log.errorf("%s %s: %s", request.getMethod(), uri.getPath(), e.getMessage());
+        return problem(
+                        type("etcd-rejected"),
+                        INTERNAL_SERVER_ERROR,
+                        "%s; nothing was written, and repeating the request will not help".formatted(e.getMessage()),
+                        uri,
+                        Map.of())
                 .build();
     }
 

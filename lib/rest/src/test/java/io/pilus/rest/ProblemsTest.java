@@ -170,13 +170,23 @@ class ProblemsTest {
     }
 
     @Test
-    void aReadFromARefusingStoreCanBeRepeated() {
+    void aReadFromAStoreWithoutALeaderCanBeRepeated() {
         given().when()
-                .get("/sample/refused")
+                .get("/sample/unavailable")
                 .then()
                 .statusCode(503)
                 .header("Retry-After", "1")
-                .body("type", is("urn:pilus:problem:etcd-refused"), "detail", containsString("repeat the request"));
+                .body("type", is("urn:pilus:problem:etcd-unavailable"), "detail", containsString("repeat the request"));
+    }
+
+    @Test
+    void whatEtcdWillNeverTakeIsNotToBeRepeated() {
+        given().when()
+                .put("/sample/rejected")
+                .then()
+                .statusCode(500)
+                .contentType(PROBLEM)
+                .body("type", is("urn:pilus:problem:etcd-rejected"), "detail", containsString("permission denied"));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.pilus.rest;
 
 import io.pilus.contract.Keys;
+import io.pilus.etcd.EtcdRefusedException;
 import io.pilus.etcd.EtcdUnavailableException;
 import io.pilus.etcd.Versioned;
 import io.smallrye.common.annotation.RunOnVirtualThread;
@@ -82,9 +83,15 @@ public class SampleResource {
     }
 
     @GET
-    @Path("refused")
-    public void refused() {
-        throw new EtcdUnavailableException("etcd refused: get: no leader", new IllegalStateException("no leader"));
+    @Path("unavailable")
+    public void unavailable() {
+        throw new EtcdUnavailableException("etcd cannot serve: get: no leader", new IllegalStateException("no leader"));
+    }
+
+    @PUT
+    @Path("rejected")
+    public void rejected() {
+        throw new EtcdRefusedException("etcd refused: transaction: permission denied", new IllegalStateException());
     }
 
     @GET
