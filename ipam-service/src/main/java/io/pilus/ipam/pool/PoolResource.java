@@ -4,6 +4,12 @@ import io.pilus.contract.Keys;
 import io.pilus.contract.Prefixes;
 import io.pilus.contract.v1.Pool;
 import io.pilus.etcd.Versioned;
+import io.pilus.ipam.block.Alarm;
+import io.pilus.ipam.block.Alarms;
+import io.pilus.ipam.block.BlockIndex.Capacity;
+import io.pilus.ipam.block.ByFamily;
+import io.pilus.ipam.block.PoolUse;
+import io.pilus.ipam.block.PoolUse.NodeShare;
 import io.pilus.rest.ETags;
 import io.pilus.rest.PageRequest;
 import io.pilus.rest.PageView;
@@ -43,10 +49,28 @@ public class PoolResource {
 
     record View(String name, List<String> ranges, int blockLengthIpv4, int blockLengthIpv6) {}
 
-    private final PoolService pools;
+    /**
+     * @param capacity blocks of each family, as this replica sees them: a moment behind etcd
+     * @param nodes who has how much of it, in pages
+     * @param alarms what is wrong with the pool
+     */
+    record Detail(
+            String name,
+            List<String> ranges,
+            int blockLengthIpv4,
+            int blockLengthIpv6,
+            ByFamily<Capacity> capacity,
+            PageView<NodeShare> nodes,
+            List<Alarm> alarms) {}
 
-    PoolResource(PoolService pools) {
+    private final PoolService pools;
+    private final PoolUse use;
+    private final Alarms alarms;
+
+    PoolResource(PoolService pools, PoolUse use, Alarms alarms) {
         this.pools = pools;
+        this.use = use;
+        this.alarms = alarms;
     }
 
     @GET
@@ -56,9 +80,19 @@ public class PoolResource {
 
     @GET
     @Path("{pool}")
-    public RestResponse<View> get(@RestPath PoolName pool) {
+    public RestResponse<Detail> get(@RestPath PoolName pool, @BeanParam PageRequest page) {
         Versioned<Pool> found = pools.get(pool.value());
-        return answer(Status.OK, found.value(), found.modRevision());
+        View view = view(found.value());
+        return RestResponse.ResponseBuilder.ok(new Detail(
+                        view.name(),
+                        view.ranges(),
+                        view.blockLengthIpv4(),
+                        view.blockLengthIpv6(),
+                        use.capacity(pool.value()),
+                        use.nodes(pool.value(), page),
+                        alarms.ofPool(pool.value())))
+                .header(HttpHeaders.ETAG, ETags.of(found))
+                .build();
     }
 
     @PUT

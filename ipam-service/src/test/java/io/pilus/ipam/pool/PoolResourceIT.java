@@ -118,14 +118,7 @@ class PoolResourceIT {
 
     @Test
     void refusesARangeThatHoldsANodesAddress() {
-        store.transaction()
-                .put(
-                        Keys.intentNode("node-in-pool"),
-                        Node.newBuilder()
-                                .setName("node-in-pool")
-                                .addAddresses(Prefixes.parseAddress("10.6.0.17"))
-                                .build())
-                .commit();
+        node("node-in-pool", "10.6.0.17");
 
         problem(put("over-node", """
                 {"ranges": ["10.6.0.0/16"]}"""), 409, "node-overlap")
@@ -138,6 +131,7 @@ class PoolResourceIT {
                 {"ranges": ["10.7.0.0/24"]}""").statusCode(201);
         put("shrinking", """
                 {"ranges": ["10.7.0.0/23"]}""").statusCode(200).body("ranges", contains("10.7.0.0/23"));
+        node("n1", "192.168.7.1");
         block("shrinking", "10.7.1.64/26", "n1", 0);
 
         problem(put("shrinking", """
@@ -155,7 +149,7 @@ class PoolResourceIT {
     void keepsABlockThatRestsAndSaysUntilWhen() {
         put("resting", """
                 {"ranges": ["10.8.0.0/24"]}""").statusCode(201);
-        block("resting", "10.8.0.0/26", "", System.currentTimeMillis());
+        block("resting", "10.8.0.0/26", "", System.currentTimeMillis() + 3_600_000);
 
         problem(given().delete("/v1/pools/resting").then(), 409, "pool-in-use")
                 .body("detail", containsString("rests until 20"));
@@ -235,6 +229,18 @@ class PoolResourceIT {
         return response.statusCode(status)
                 .contentType("application/problem+json")
                 .body("type", is("urn:pilus:problem:" + slug), "status", is(status));
+    }
+
+    private void node(String name, String address) {
+        var node = Node.newBuilder()
+                .setName(name)
+                .addAddresses(Prefixes.parseAddress(address))
+                .build();
+        assertThat(store.transaction()
+                        .put(Keys.intentNode(name), node)
+                        .commit()
+                        .succeeded())
+                .isTrue();
     }
 
     private void block(String pool, String cidr, String node, long restingSince) {

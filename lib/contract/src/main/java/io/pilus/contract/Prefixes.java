@@ -116,6 +116,19 @@ public final class Prefixes {
         return format(prefix.getAddress()) + "-" + prefix.getLength();
     }
 
+    /**
+     * The reverse of {@link #keyPart}.
+     *
+     * @throws IllegalArgumentException when it is none
+     */
+    public static Prefix parseKeyPart(String part) {
+        int dash = part.lastIndexOf('-');
+        if (dash < 0) {
+            throw new IllegalArgumentException("'" + part + "' is no prefix in a key, such as 10.0.0.0-26");
+        }
+        return parse(part.substring(0, dash) + "/" + part.substring(dash + 1));
+    }
+
     /** The 16 bytes by which the datapath knows the address: IPv4 is mapped into ::ffff:0:0/96. */
     public static byte[] mapped(ByteString address) {
         if (address.size() == 16) {

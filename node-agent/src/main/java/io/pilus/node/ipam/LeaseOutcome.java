@@ -1,5 +1,7 @@
 package io.pilus.node.ipam;
 
+import io.pilus.contract.Family;
+
 /** What became of the wish for addresses. */
 public sealed interface LeaseOutcome {
 

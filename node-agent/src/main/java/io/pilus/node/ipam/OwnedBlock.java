@@ -2,6 +2,7 @@ package io.pilus.node.ipam;
 
 import com.google.protobuf.ByteString;
 import io.pilus.contract.Blocks;
+import io.pilus.contract.Family;
 import io.pilus.contract.Prefixes;
 import io.pilus.contract.v1.Prefix;
 import java.time.Instant;

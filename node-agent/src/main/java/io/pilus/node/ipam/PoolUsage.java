@@ -1,5 +1,7 @@
 package io.pilus.node.ipam;
 
+import io.pilus.contract.Family;
+
 /**
  * How full this node's blocks of a pool are.
  *

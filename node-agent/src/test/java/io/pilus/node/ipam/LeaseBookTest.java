@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
+import io.pilus.contract.Family;
 import io.pilus.contract.Prefixes;
 import io.pilus.contract.v1.Block;
 import io.pilus.contract.v1.Demand;
