@@ -22,8 +22,8 @@ struct {
 
 /* What has had its event: an event stands for all like it since the last. */
 struct event_key {
+	struct pilus_addr peer;
 	__u32 endpoint;
-	__u32 peer;
 	__u32 rule;
 	__u16 port;
 	__u8 protocol;
@@ -134,7 +134,7 @@ static __noinline void event_count(struct __sk_buff *skb, __u32 endpoint,
 }
 
 static __noinline void event_send(struct packet *p, struct event_key *key,
-				  __u32 packets)
+				  __u32 identity, __u32 packets)
 {
 	struct pilus_event *event;
 
@@ -158,7 +158,7 @@ static __noinline void event_send(struct packet *p, struct event_key *key,
 	event->direction = key->direction;
 	event->flags = key->flags;
 	event->endpoint = key->endpoint;
-	event->peer = key->peer;
+	event->peer = identity;
 	event->rule = key->rule;
 	event->packets = packets;
 	bpf_ringbuf_submit(event, 0);
@@ -179,16 +179,19 @@ int event_verdict(struct __sk_buff *skb, __u32 verdict, __u32 direction,
 	struct event_gate fresh = {}, *gate;
 	struct event_key key = {};
 	struct packet *p = packet_get();
+	__u32 identity;
 	__u64 packets;
 
 	if (!p)
 		return 0;
 	if ((direction == PILUS_EGRESS) != !!as_reply) {
 		key.endpoint = p->source_endpoint;
-		key.peer = p->destination_identity;
+		key.peer = p->destination;
+		identity = p->destination_identity;
 	} else {
 		key.endpoint = p->destination_endpoint;
-		key.peer = p->source_identity;
+		key.peer = p->source;
+		identity = p->source_identity;
 	}
 	key.rule = p->rule;
 	key.port = packet_policy_port(p, false);
@@ -202,7 +205,7 @@ int event_verdict(struct __sk_buff *skb, __u32 verdict, __u32 direction,
 	gate = bpf_map_lookup_elem(&event_gates_v1, &key);
 	if (!gate) {
 		bpf_map_update_elem(&event_gates_v1, &key, &fresh, BPF_ANY);
-		event_send(p, &key, 1);
+		event_send(p, &key, identity, 1);
 		return 0;
 	}
 	if (fresh.last - gate->last < SECOND) {
@@ -212,7 +215,7 @@ int event_verdict(struct __sk_buff *skb, __u32 verdict, __u32 direction,
 	gate->last = fresh.last;
 	packets = gate->pending + 1;
 	__sync_fetch_and_add(&gate->pending, -(packets - 1));
-	event_send(p, &key, packets);
+	event_send(p, &key, identity, packets);
 	return 0;
 }
 

@@ -48,7 +48,7 @@ public interface NodeConfig {
     int connectionRate();
 
     /** How many flow events each workload may cause in a second; all packets are counted anyway. 0 for any number. */
-    @WithDefault("100")
+    @WithDefault("500")
     @Min(0)
     int eventRate();
 

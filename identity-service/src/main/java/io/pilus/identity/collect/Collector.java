@@ -111,7 +111,7 @@ public class Collector {
     private void release(List<SeenIdentity> retiring, Term term, Runnable beat) {
         Instant began = clock.instant();
         Set<Integer> used = identitiesInUse(beat);
-Duration rest = Duration.between(began, clock.instant()).multipliedBy(REST);
+        Duration rest = Duration.between(began, clock.instant()).multipliedBy(REST);
         nextLook = clock.instant().plus(rest.compareTo(LONGEST_REST) < 0 ? rest : LONGEST_REST);
         List<SeenIdentity> unused = retiring.stream()
                 .filter(identity -> !used.contains(identity.id()))

@@ -62,7 +62,8 @@ class GroupCommit {
         try {
             return pending.outcome().join();
         } catch (CompletionException e) {
-            throw new EtcdUnavailableException(String.valueOf(e.getCause().getMessage()), e.getCause().getCause());
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw new EtcdUnavailableException(String.valueOf(cause.getMessage()), cause);
         }
     }
 

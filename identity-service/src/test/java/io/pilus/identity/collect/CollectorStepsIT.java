@@ -144,7 +144,9 @@ class CollectorStepsIT {
     void aUserThatTheViewHasNotSeenYetKeepsTheIdentity() {
         retire();
         store.transaction()
-                .put(Keys.workload("a", "u-1"), Workload.newBuilder().setIdentity(ID).build())
+                .put(
+                        Keys.workload("a", "u-1"),
+                        Workload.newBuilder().setIdentity(ID).build())
                 .commit();
         clock.advance(QUARANTINE);
 
@@ -157,7 +159,9 @@ class CollectorStepsIT {
     void anAttachmentThatTheViewHasNotSeenYetKeepsTheIdentity() {
         retire();
         store.transaction()
-                .put(Keys.attached("a", "u-1"), Attached.newBuilder().setIdentity(ID).build())
+                .put(
+                        Keys.attached("a", "u-1"),
+                        Attached.newBuilder().setIdentity(ID).build())
                 .commit();
         clock.advance(QUARANTINE);
 
@@ -218,8 +222,10 @@ class CollectorStepsIT {
     private Term newTerm() {
         var key = Keys.leader("identity-service");
         store.transaction().delete(key).commit();
-        long revision =
-                store.transaction().put(key, Leader.getDefaultInstance()).commit().revision();
+        long revision = store.transaction()
+                .put(key, Leader.getDefaultInstance())
+                .commit()
+                .revision();
         return new Term(revision, key);
     }
 

@@ -118,9 +118,7 @@ class PublisherStepsIT {
 
     @Test
     void whatHasChangedSinceItWasSeenIsNotPublishedButTheRestIs() {
-        store.transaction()
-                .put(Keys.attached("a", "u-3"), attached("u-3", 301))
-                .commit();
+        store.transaction().put(Keys.attached("a", "u-3"), attached("u-3", 301)).commit();
 
         assertThat(publisher.publishSome(Optional.of(term))).isEqualTo(Progress.LATE);
         Views.catchUp(view, store);
@@ -135,9 +133,7 @@ class PublisherStepsIT {
         publishAll();
         store.transaction().delete(Keys.attached("a", "u-3")).commit();
         Views.catchUp(view, store);
-        store.transaction()
-                .put(Keys.attached("a", "u-3"), attached("u-3", 300))
-                .commit();
+        store.transaction().put(Keys.attached("a", "u-3"), attached("u-3", 300)).commit();
 
         assertThat(drain()).isEqualTo(Progress.LATE);
 
@@ -161,7 +157,9 @@ class PublisherStepsIT {
     @Test
     void whatSomebodyElseWroteUnderAnEndpointIsSeenFirst() {
         store.transaction()
-                .put(Keys.endpoint("a", "u-3"), Endpoint.newBuilder().setIdentity(7).build())
+                .put(
+                        Keys.endpoint("a", "u-3"),
+                        Endpoint.newBuilder().setIdentity(7).build())
                 .commit();
 
         assertThat(publisher.publishSome(Optional.of(term))).isEqualTo(Progress.LATE);
@@ -187,15 +185,18 @@ class PublisherStepsIT {
         var key = Keys.leader("identity-service");
         store.transaction().delete(key).commit();
         return new Term(
-                store.transaction().put(key, Leader.getDefaultInstance()).commit().revision(), key);
+                store.transaction()
+                        .put(key, Leader.getDefaultInstance())
+                        .commit()
+                        .revision(),
+                key);
     }
 
     private static Attached attached(String uid, int identity) {
         return Attached.newBuilder()
                 .setUid(uid)
                 .setIdentity(identity)
-                .addAddresses(Prefixes.parseAddress(
-                        "10.1.0." + (Integer.parseInt(uid.substring(2)) + 1)))
+                .addAddresses(Prefixes.parseAddress("10.1.0." + (Integer.parseInt(uid.substring(2)) + 1)))
                 .build();
     }
 }

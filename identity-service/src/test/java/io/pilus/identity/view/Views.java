@@ -1,5 +1,6 @@
 package io.pilus.identity.view;
 
+import com.google.protobuf.MessageLite;
 import io.etcd.jetcd.ByteSequence;
 import io.pilus.contract.KeyRange;
 import io.pilus.contract.Keys;
@@ -9,7 +10,6 @@ import io.pilus.etcd.EtcdStore;
 import io.pilus.etcd.Versioned;
 import io.pilus.messaging.etcd.EtcdChange;
 import io.pilus.messaging.etcd.EtcdChange.Entry;
-import com.google.protobuf.MessageLite;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -84,7 +84,8 @@ public class AddressResource {
     }
 
     private View view(ByteString address, String pool, Optional<BlockOwner> block) {
-        String node = block.map(BlockOwner::getNode).filter(name -> !name.isEmpty()).orElse(null);
+        String node =
+                block.map(BlockOwner::getNode).filter(name -> !name.isEmpty()).orElse(null);
         return new View(
                 Prefixes.format(address),
                 pool,

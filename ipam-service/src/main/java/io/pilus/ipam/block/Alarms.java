@@ -98,9 +98,7 @@ public class Alarms {
         Alarm before = standing.get(alarm.subject());
         found.put(
                 alarm.subject(),
-                before == null
-                        ? alarm
-                        : new Alarm(alarm.subject(), alarm.reason(), alarm.message(), before.since()));
+                before == null ? alarm : new Alarm(alarm.subject(), alarm.reason(), alarm.message(), before.since()));
         poolOf.put(alarm.subject(), pool);
     }
 

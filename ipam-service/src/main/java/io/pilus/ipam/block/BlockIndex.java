@@ -63,7 +63,9 @@ public class BlockIndex {
         }
 
         void define(@Nullable Pool next) {
-            boolean same = definition != null && next != null && definition.getRangesList().equals(next.getRangesList());
+            boolean same = definition != null
+                    && next != null
+                    && definition.getRangesList().equals(next.getRangesList());
             definition = next;
             if (!same) {
                 free.clear();
@@ -317,15 +319,12 @@ public class BlockIndex {
         List<HeldBlock> offered = new ArrayList<>();
         for (PoolDemand pool : demanded.demand().getPoolsList()) {
             for (HeldBlock block : byNode.getOrDefault(node, Set.of())) {
-                if (block.pool().equals(pool.getPool())
-                        && pool.getOfferedList().contains(block.block())) {
+                if (block.pool().equals(pool.getPool()) && pool.getOfferedList().contains(block.block())) {
                     offered.add(block);
                 }
             }
         }
-        return offered.isEmpty()
-                ? Optional.empty()
-                : Optional.of(new Offer(node, offered, demanded.modRevision()));
+        return offered.isEmpty() ? Optional.empty() : Optional.of(new Offer(node, offered, demanded.modRevision()));
     }
 
     /** What the node wants beyond what it has: what its demand says, and an address of the default pool in any case. */
@@ -404,8 +403,8 @@ public class BlockIndex {
     /** Blocks that have rested since then or longer. */
     synchronized List<HeldBlock> restedSince(Instant then, int most) {
         return resting.stream()
-                .filter(block -> block.restingSince() != null
-                        && !block.restingSince().isAfter(then))
+                .filter(block ->
+                        block.restingSince() != null && !block.restingSince().isAfter(then))
                 .limit(most)
                 .toList();
     }
@@ -470,8 +469,8 @@ public class BlockIndex {
                 shares.merge(
                         block.family(),
                         new Share(1, usable, used(demand, block.family())),
-                        (one, other) -> new Share(
-                                one.blocks() + other.blocks(), one.usable() + other.usable(), one.used()));
+                        (one, other) ->
+                                new Share(one.blocks() + other.blocks(), one.usable() + other.usable(), one.used()));
             }
         }
         return shares;

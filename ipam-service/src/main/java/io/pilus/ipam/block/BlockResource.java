@@ -30,7 +30,11 @@ public class BlockResource {
      * @param restsUntil absent when a node holds the block
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    record View(String pool, String block, @Nullable String node, @Nullable Instant restsUntil) {}
+    record View(
+            String pool,
+            String block,
+            @Nullable String node,
+            @Nullable Instant restsUntil) {}
 
     private final EtcdStore store;
     private final IpamConfig config;
@@ -44,9 +48,8 @@ public class BlockResource {
     public PageView<View> list(
             @RestQuery @Nullable PoolName pool, @RestQuery @Nullable NodeName node, @BeanParam PageRequest page) {
         if (node != null) {
-            KeyRange<Block> range = pool == null
-                    ? Keys.blocksOf(node.value())
-                    : Keys.blocksOf(node.value(), pool.value());
+            KeyRange<Block> range =
+                    pool == null ? Keys.blocksOf(node.value()) : Keys.blocksOf(node.value(), pool.value());
             return PageView.of(
                     store.list(range, page.firstKey(range), page.limit(), 0),
                     range,

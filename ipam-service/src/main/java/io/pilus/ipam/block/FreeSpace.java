@@ -90,8 +90,10 @@ final class FreeSpace {
         BigInteger size = BigInteger.ONE.shiftLeft(family.bits() - length);
         BigInteger count = BigInteger.ZERO;
         for (Map.Entry<BigInteger, BigInteger> gap : gaps.entrySet()) {
-            BigInteger whole =
-                    gap.getValue().add(BigInteger.ONE).divide(size).subtract(align(gap.getKey(), size).divide(size));
+            BigInteger whole = gap.getValue()
+                    .add(BigInteger.ONE)
+                    .divide(size)
+                    .subtract(align(gap.getKey(), size).divide(size));
             count = count.add(whole.max(BigInteger.ZERO));
         }
         return count;

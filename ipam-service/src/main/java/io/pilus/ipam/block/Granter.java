@@ -140,8 +140,8 @@ class Granter {
         }
         var result = transaction.commit();
         if (result.succeeded()) {
-            grants.forEach(grant ->
-                    index.block(HeldBlock.granted(pool, grant.block(), grant.node(), result.revision())));
+            grants.forEach(
+                    grant -> index.block(HeldBlock.granted(pool, grant.block(), grant.node(), result.revision())));
         }
         return result.succeeded();
     }
@@ -161,8 +161,7 @@ class Granter {
     private void withdraw(Term term, String node) {
         index.blocksOf(node).stream()
                 .gather(Gatherers.windowFixed(BLOCKS))
-                .forEach(some ->
-                        rest(term.guard(store.transaction()).ifAbsent(Keys.intentNode(node)), node, some));
+                .forEach(some -> rest(term.guard(store.transaction()).ifAbsent(Keys.intentNode(node)), node, some));
     }
 
     private void rest(Transaction transaction, String node, List<HeldBlock> blocks) {

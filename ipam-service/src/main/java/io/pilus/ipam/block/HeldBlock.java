@@ -17,7 +17,11 @@ import org.jspecify.annotations.Nullable;
  * @param revision the one that said so
  */
 record HeldBlock(
-        String pool, Prefix block, @Nullable String node, @Nullable Instant restingSince, long revision) {
+        String pool,
+        Prefix block,
+        @Nullable String node,
+        @Nullable Instant restingSince,
+        long revision) {
 
     static HeldBlock of(BlockOwner owner, long revision) {
         boolean rests = owner.getNode().isEmpty();

@@ -133,8 +133,7 @@ class IndexChannels {
                         switch (event) {
                             case Event.Put put ->
                                 readable(() -> put.parse(Demand.parser()))
-                                        .ifPresent(demand ->
-                                                index.demand(node(put.key()), demand, put.modRevision()));
+                                        .ifPresent(demand -> index.demand(node(put.key()), demand, put.modRevision()));
                             case Event.Deleted gone -> index.demandGone(node(gone.key()));
                         }
                     }
@@ -147,8 +146,8 @@ class IndexChannels {
     private static Optional<HeldBlock> block(String key, Supplier<BlockOwner> parse, long modRevision) {
         String[] parts = Keys.CLUSTER_BLOCKS.parts(key);
         Optional<HeldBlock> block = readable(parse)
-                .filter(owner -> owner.getPool().equals(parts[0])
-                        && owner.getBlock().equals(Prefixes.parseKeyPart(parts[1])))
+                .filter(owner ->
+                        owner.getPool().equals(parts[0]) && owner.getBlock().equals(Prefixes.parseKeyPart(parts[1])))
                 .map(owner -> HeldBlock.of(owner, modRevision));
         if (block.isEmpty()) {
             Log.errorf("the value of %s is not the block that its key names; it is left alone", key);

@@ -16,7 +16,8 @@ public class PoolUse {
 
     /** What a node has of a pool. */
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    public record NodeShare(String node, @Nullable Share ipv4, @Nullable Share ipv6) {}
+    public record NodeShare(
+            String node, @Nullable Share ipv4, @Nullable Share ipv6) {}
 
     private final BlockIndex index;
 

@@ -98,9 +98,7 @@ class BlockResourceIT {
         given().get("/v1/pools/shown?limit=1&from=shown-1")
                 .then()
                 .body("nodes.items.node", contains("shown-2"), "nodes", not(hasKey("next")));
-        given().get("/v1/blocks?pool=shown&limit=3")
-                .then()
-                .body("items", hasSize(3), "next", notNullValue());
+        given().get("/v1/blocks?pool=shown&limit=3").then().body("items", hasSize(3), "next", notNullValue());
         String next = given().get("/v1/blocks?pool=shown&limit=3").path("next");
         given().queryParam("from", next)
                 .get("/v1/blocks?pool=shown")
@@ -131,8 +129,7 @@ class BlockResourceIT {
         given().get("/v1/pools/tight").then().body("alarms.reason", contains("pool-exhausted"));
         given().get("/q/metrics")
                 .then()
-                .body(containsString(
-                        "pilus_ipam_addresses_missing_addresses{family=\"IPv4\",pool=\"tight\"} 10.0"));
+                .body(containsString("pilus_ipam_addresses_missing_addresses{family=\"IPv4\",pool=\"tight\"} 10.0"));
         assertThat(blocks("tight-2", "tight")).isEmpty();
 
         put("tight", """
@@ -140,8 +137,7 @@ class BlockResourceIT {
 
         await().atMost(SOON).until(() -> blocks("tight-2", "tight"), contains("10.102.0.64/26"));
         await().atMost(SOON)
-                .untilAsserted(
-                        () -> given().get("/v1/pools/tight").then().body("alarms", empty()));
+                .untilAsserted(() -> given().get("/v1/pools/tight").then().body("alarms", empty()));
     }
 
     @Test
@@ -271,7 +267,8 @@ class BlockResourceIT {
 
     @Test
     void isReadyAndDescribesItself() {
-        await().atMost(SOON).untilAsserted(() -> given().get("/q/health/ready").then().statusCode(200));
+        await().atMost(SOON)
+                .untilAsserted(() -> given().get("/q/health/ready").then().statusCode(200));
         given().accept(JSON)
                 .get("/q/openapi")
                 .then()

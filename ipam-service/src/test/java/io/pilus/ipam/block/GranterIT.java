@@ -95,9 +95,10 @@ class GranterIT {
         replica.work();
 
         assertThat(blocksOf("n1")).containsExactlyInAnyOrder("10.0.0.0/26", "fd00::/122");
-        var owner = store.get(Keys.clusterBlock("default", parse("10.0.0.0/26"))).orElseThrow();
-        var copy = store.get(Keys.nodeBlock("n1", "default", parse("10.0.0.0/26")))
-                .orElseThrow();
+        var owner =
+                store.get(Keys.clusterBlock("default", parse("10.0.0.0/26"))).orElseThrow();
+        var copy =
+                store.get(Keys.nodeBlock("n1", "default", parse("10.0.0.0/26"))).orElseThrow();
         assertThat(owner.value().getNode()).isEqualTo("n1");
         assertThat(copy.modRevision()).isEqualTo(owner.modRevision());
     }
@@ -160,7 +161,10 @@ class GranterIT {
         replica.work();
         demand(
                 "n1",
-                PoolDemand.newBuilder().setPool("p").addOffered(parse("10.0.0.0/26")).build());
+                PoolDemand.newBuilder()
+                        .setPool("p")
+                        .addOffered(parse("10.0.0.0/26"))
+                        .build());
         replica.work();
         demand("n2", PoolDemand.newBuilder().setPool("p").setWantedIpv4(1).build());
 
@@ -194,7 +198,10 @@ class GranterIT {
         assertThat(blocksOf("n1")).hasSize(1);
         demand(
                 "n1",
-                PoolDemand.newBuilder().setPool("p").addOffered(parse("10.0.0.0/26")).build());
+                PoolDemand.newBuilder()
+                        .setPool("p")
+                        .addOffered(parse("10.0.0.0/26"))
+                        .build());
         replica.read();
         replica.granter.work(deposed);
         assertThat(blocksOf("n1")).hasSize(1);
@@ -268,7 +275,10 @@ class GranterIT {
         store.transaction().delete(Keys.intentNode("n1")).commit();
         replica.work();
         assertThat(blocksOf("n1")).isEmpty();
-        assertThat(store.get(Keys.clusterBlock("default", parse("10.0.0.0/26"))).orElseThrow().value().getNode())
+        assertThat(store.get(Keys.clusterBlock("default", parse("10.0.0.0/26")))
+                        .orElseThrow()
+                        .value()
+                        .getNode())
                 .isEmpty();
 
         node("n1");
@@ -383,10 +393,7 @@ class GranterIT {
             node("n" + i);
             demand(
                     "n" + i,
-                    PoolDemand.newBuilder()
-                            .setPool("p")
-                            .setWantedIpv4(64 * 100)
-                            .build());
+                    PoolDemand.newBuilder().setPool("p").setWantedIpv4(64 * 100).build());
         }
 
         long started = System.nanoTime();
@@ -399,9 +406,8 @@ class GranterIT {
         assertThat(granting).isLessThan(Duration.ofSeconds(60));
         System.out.printf("%d blocks granted in %d ms%n", owned.size(), granting.toMillis());
 
-        List<Prefix> offered = replica.index.blocksOf("n7").stream()
-                .map(HeldBlock::block)
-                .toList();
+        List<Prefix> offered =
+                replica.index.blocksOf("n7").stream().map(HeldBlock::block).toList();
         demand("n7", PoolDemand.newBuilder().setPool("p").addAllOffered(offered).build());
         replica.work();
         assertThat(blocksOf("n7")).isEmpty();
@@ -430,8 +436,8 @@ class GranterIT {
                 .forEach(node -> store.forEach(Keys.blocksOf(node), copy -> found.add(copy.key())));
         assertThat(found).isEqualTo(copies);
         pools.values().forEach(blocks -> {
-            blocks.sort((one, other) -> ByteString.unsignedLexicographicalComparator()
-                    .compare(one.getAddress(), other.getAddress()));
+            blocks.sort((one, other) ->
+                    ByteString.unsignedLexicographicalComparator().compare(one.getAddress(), other.getAddress()));
             for (int i = 1; i < blocks.size(); i++) {
                 Prefix before = blocks.get(i - 1);
                 Prefix block = blocks.get(i);
@@ -445,9 +451,7 @@ class GranterIT {
     private Term newTerm() {
         var key = Keys.leader("ipam-test");
         store.transaction().delete(key).commit();
-        var created = store.transaction()
-                .put(key, Leader.getDefaultInstance())
-                .commit();
+        var created = store.transaction().put(key, Leader.getDefaultInstance()).commit();
         return new Term(created.revision(), key);
     }
 

@@ -236,10 +236,7 @@ class PoolResourceIT {
                 .setName(name)
                 .addAddresses(Prefixes.parseAddress(address))
                 .build();
-        assertThat(store.transaction()
-                        .put(Keys.intentNode(name), node)
-                        .commit()
-                        .succeeded())
+        assertThat(store.transaction().put(Keys.intentNode(name), node).commit().succeeded())
                 .isTrue();
     }
 
