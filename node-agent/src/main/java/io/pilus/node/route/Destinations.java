@@ -56,9 +56,8 @@ public final class Destinations {
 
     /** No pod of this node has it any more: it is again whoever's the cluster says. */
     public synchronized void removeLocal(ByteString address) {
-        if (local.remove(address) != null) {
-            write(address);
-        }
+        local.remove(address);
+        replace(address);
     }
 
     /** What this node itself has. */
@@ -119,13 +118,13 @@ public final class Destinations {
     }
 
     private void write(ByteString address) {
-        if (local.containsKey(address)) {
-            return;
+        if (!local.containsKey(address)
+                && map.get(address).filter(Destinations::isLocal).isEmpty()) {
+            replace(address);
         }
-        Optional<Destination> found = map.get(address);
-        if (found.filter(Destinations::isLocal).isPresent()) {
-            return;
-        }
+    }
+
+    private void replace(ByteString address) {
         Optional<Destination> desired = cluster.apply(address);
         if (desired.isEmpty()) {
             map.remove(address);

@@ -2,15 +2,14 @@ package io.pilus.node.policy;
 
 import io.pilus.contract.Prefixes;
 import io.pilus.libbpf.BpfMap;
-import io.pilus.libbpf.BpfObject;
 import io.pilus.model.Cell;
 import io.pilus.model.CellKey;
 import io.pilus.model.Direction;
 import io.pilus.model.Half;
 import io.pilus.model.PortKey;
 import io.pilus.model.reference.Packet;
+import io.pilus.node.datapath.MapsFixture;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -20,20 +19,15 @@ import java.util.Optional;
 /** The datapath's maps in the real kernel, and what its programs would read in them. */
 final class KernelFixture implements AutoCloseable {
 
-    private final BpfObject object;
+    private final MapsFixture object;
 
     /** @param maxEntries of maps that are to be smaller than usual */
     KernelFixture(Map<String, Integer> maxEntries) {
-        try (InputStream elf = KernelFixture.class.getResourceAsStream("/pilus/bpf/pilus.bpf.o")) {
-            if (elf == null) {
-                throw new IllegalStateException("no datapath on the class path: build the module bpf");
-            }
-            object = BpfObject.open("pilus", elf.readAllBytes());
+        try {
+            object = new MapsFixture(maxEntries);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        maxEntries.forEach(object::maxEntries);
-        object.load();
     }
 
     PolicyMaps maps() {
