@@ -128,12 +128,15 @@ final class PolicyMaps {
         contents.cells().keySet().forEach(cell -> cells.delete(Layout.cellKey(table, cell)));
     }
 
-    /** How many entries each map can hold. */
+    /** How many entries each map can hold, by what it holds. */
     Map<String, Integer> capacities() {
         Map<String, Integer> capacities = new HashMap<>();
-        for (BpfMap map : List.of(tables, peers, addresses, ports, cells)) {
-            capacities.put(map.name(), map.maxEntries());
-        }
+        capacities.put("slots", slots.maxEntries());
+        capacities.put("tables", tables.maxEntries());
+        capacities.put("peer_classes", peers.maxEntries());
+        capacities.put("address_classes", addresses.maxEntries());
+        capacities.put("port_classes", ports.maxEntries());
+        capacities.put("cells", cells.maxEntries());
         return capacities;
     }
 

@@ -13,7 +13,6 @@ import io.pilus.node.endpoint.Realiser;
 import io.pilus.node.endpoint.WorkloadRef;
 import io.pilus.node.report.Realisation;
 import io.pilus.node.route.RouteKeeper;
-import io.pilus.node.state.ClusterView;
 import io.pilus.node.state.Delta;
 import io.pilus.node.state.NodeState;
 import io.pilus.node.state.StateListener;
@@ -28,11 +27,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Has the engine follow the views: what this node's workloads need is in the kernel before anybody attaches them. Also
@@ -55,15 +56,18 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
     private final NodeState state;
     private final Endpoints endpoints;
     private final RouteKeeper routes;
-    private final PolicyEngine engine;
+    private final RuleNumberFile numbers;
+    private final PolicyMaps maps;
     private final Condition changed;
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("policy").daemon().factory());
 
-    /** What is being attached and not yet among the endpoints: container to identity. */
-    private final Map<String, Integer> held = new HashMap<>();
+    /** What containers were told, also while they are being attached and not yet among the endpoints. */
+    private final Map<String, Readiness.Ready> held = new HashMap<>();
 
-    private boolean started;
+    /** Null until the views are whole, and after it failed. */
+    private @Nullable PolicyEngine engine;
+
     private long realised;
 
     PolicyRealiser(
@@ -71,14 +75,14 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
         this.state = state;
         this.endpoints = endpoints;
         this.routes = routes;
-        var maps = new PolicyMaps(
+        this.numbers = numbers;
+        this.maps = new PolicyMaps(
                 datapath.map("slots_v1"),
                 datapath.map("tables_v1"),
                 datapath.map("peer_classes_v1"),
                 datapath.map("address_classes_v1"),
                 datapath.map("port_classes_v1"),
                 datapath.map("cells_v1"));
-        this.engine = new PolicyEngine(state.cluster(), KernelTables.open(maps), Slots.open(maps), numbers);
         this.changed = state.lock().newCondition();
         var _ = timer.scheduleWithFixedDelay(this::retry, RETRY_SECONDS, RETRY_SECONDS, TimeUnit.SECONDS);
     }
@@ -87,24 +91,32 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
         timer.shutdownNow();
     }
 
+    /** Begins anew, as after a restart: whatever is in the kernel and right is taken over. */
     @Override
     public void loaded() {
+        engine = null;
         startWhenWhole();
         settled();
     }
 
     @Override
     public void clusterChanged(Delta delta) {
-        if (!startWhenWhole()) {
-            engine.apply(delta);
+        PolicyEngine running = engine;
+        if (running == null) {
+            startWhenWhole();
+        } else {
+            running.apply(delta);
         }
         settled();
     }
 
     @Override
     public void nodeChanged(Delta delta) {
-        if (!startWhenWhole()) {
-            engine.subjects(wanted());
+        PolicyEngine running = engine;
+        if (running == null) {
+            startWhenWhole();
+        } else {
+            running.subjects(wanted());
         }
         settled();
     }
@@ -113,17 +125,16 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
     public Readiness await(String containerId, WorkloadRef ref, Deadline deadline) throws InterruptedException {
         state.lock().lock();
         try {
-            while (true) {
-                Readiness readiness = look(ref);
-                if (readiness instanceof Readiness.Ready ready) {
-                    held.put(containerId, ready.identity());
-                    return readiness;
-                }
-                long left = deadline.remaining().toNanos();
-                if (left <= 0 || changed.awaitNanos(left) <= 0) {
-                    return look(ref) instanceof Readiness.Ready ready ? hold(containerId, ready) : readiness;
-                }
+            Readiness readiness = look(ref);
+            long left = deadline.remaining().toNanos();
+            while (readiness instanceof NotReady && left > 0) {
+                left = changed.awaitNanos(left);
+                readiness = look(ref);
             }
+            if (readiness instanceof Readiness.Ready ready) {
+                held.put(containerId, ready);
+            }
+            return readiness;
         } finally {
             state.lock().unlock();
         }
@@ -131,16 +142,14 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
 
     @Override
     public void release(String containerId) {
-        state.lock().lock();
-        try {
+        underLock(() -> {
             held.remove(containerId);
-            if (started) {
-                engine.subjects(wanted());
+            PolicyEngine running = engine;
+            if (running != null) {
+                running.subjects(wanted());
                 settled();
             }
-        } finally {
-            state.lock().unlock();
-        }
+        });
     }
 
     @Override
@@ -150,19 +159,37 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
 
     @Override
     public List<RealisedError> errors() {
-        List<RealisedError> errors = new ArrayList<>(engine.errors());
+        List<RealisedError> errors = new ArrayList<>();
+        PolicyEngine running = engine;
+        if (running != null) {
+            errors.addAll(running.errors());
+        } else if (state.cluster().whole() && state.node().whole()) {
+            errors.add(RealisedError.newBuilder()
+                    .setSubject("node " + state.node().node())
+                    .setReason("kernel")
+                    .setMessage("policy could not be brought into the kernel; the agent's log says why. It tries again,"
+                            + " and what was in force still is")
+                    .build());
+        }
         errors.addAll(routes.errors());
         return errors;
     }
 
     @Override
     public Set<String> documents() {
-        return engine.documents();
+        PolicyEngine running = engine;
+        return running == null ? Set.of() : running.documents();
     }
 
-    private Readiness hold(String containerId, Readiness.Ready ready) {
-        held.put(containerId, ready.identity());
-        return ready;
+    @Override
+    public Map<String, Fill> fill() {
+        PolicyEngine running = engine;
+        Map<String, Fill> fill = new TreeMap<>(routes.fill());
+        if (running != null) {
+            Map<String, Integer> capacities = maps.capacities();
+            running.fill().forEach((map, used) -> fill.put(map, new Fill(used, capacities.getOrDefault(map, 0))));
+        }
+        return fill;
     }
 
     private Readiness look(WorkloadRef ref) {
@@ -183,43 +210,47 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
                     "the policy of its identity %d has not come (this node has seen revision %d, needed is %d); is policy-service running?"
                             .formatted(workload.getIdentity(), state.cluster().revision(), workload.getPolicyFloor()));
         }
-        return engine.ready(workload.getIdentity())
-                .<Readiness>map(slot -> new Readiness.Ready(
-                        workload.getUid(),
-                        workload.getNamespace(),
-                        workload.getName(),
-                        workload.getPool(),
-                        workload.getIdentity(),
-                        slot))
-                .orElseGet(() -> new NotReady(
-                        Missing.TABLE,
-                        "its verdict table is not in the kernel"
-                                + engine.obstacle(workload.getIdentity())
-                                        .map(why -> ": " + why)
-                                        .orElse("")));
+        Optional<Integer> slot = Optional.ofNullable(engine).flatMap(running -> running.ready(workload.getIdentity()));
+        if (slot.isEmpty()) {
+            Optional<String> why =
+                    Optional.ofNullable(engine).flatMap(running -> running.obstacle(workload.getIdentity()));
+            return new NotReady(
+                    Missing.TABLE,
+                    "its verdict table is not in the kernel"
+                            + why.map(text -> ": " + text).orElse(""));
+        }
+        return new Readiness.Ready(
+                workload.getUid(),
+                workload.getNamespace(),
+                workload.getName(),
+                workload.getPool(),
+                workload.getIdentity(),
+                slot.get());
     }
 
     private boolean policyHasCome(Workload workload) {
-        return started
-                && engine.isKnown(workload.getIdentity())
+        PolicyEngine running = engine;
+        return running != null
+                && running.isKnown(workload.getIdentity())
                 && state.cluster().revision() >= workload.getPolicyFloor();
     }
 
-    /** Whether the engine started just now, with everything that is in the views. */
-    private boolean startWhenWhole() {
-        if (started || !state.cluster().whole() || !state.node().whole()) {
-            return !started;
+    private void startWhenWhole() {
+        if (!state.cluster().whole() || !state.node().whole()) {
+            return;
         }
         Map<Integer, Integer> slots = new HashMap<>();
+        held.values().forEach(ready -> slots.put(ready.identity(), ready.slot()));
         endpoints.all().forEach(endpoint -> slots.put(endpoint.identity(), endpoint.slot()));
-        engine.start(wanted(), slots);
-        started = true;
-        return true;
+        var starting = new PolicyEngine(state.cluster(), KernelTables.open(maps), Slots.open(maps), numbers);
+        starting.start(wanted(), slots);
+        engine = starting;
     }
 
     /** Identities of workloads assigned here, attached here, and being attached. */
     private Set<Integer> wanted() {
-        Set<Integer> identities = new HashSet<>(held.values());
+        Set<Integer> identities = new HashSet<>();
+        held.values().forEach(ready -> identities.add(ready.identity()));
         state.node().workloads().forEach(workload -> identities.add(workload.getIdentity()));
         endpoints.all().forEach(endpoint -> identities.add(endpoint.identity()));
         return identities;
@@ -227,14 +258,14 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
 
     /** After every change, with the lock held. */
     private void settled() {
-        if (started) {
-            relabel();
-            ClusterView cluster = state.cluster();
+        PolicyEngine running = engine;
+        if (running != null) {
+            relabel(running);
             // a number that was freed must not be given again while a pod here still has it
-            if (endpoints.all().stream().allMatch(endpoint -> engine.isKnown(endpoint.identity()))) {
-                realised = cluster.revision();
+            if (endpoints.all().stream().allMatch(endpoint -> running.isKnown(endpoint.identity()))) {
+                realised = state.cluster().revision();
             }
-            List<Runnable> retired = engine.takeRetired();
+            List<Runnable> retired = running.takeRetired();
             if (!retired.isEmpty()) {
                 var _ = timer.schedule(
                         () -> underLock(() -> retired.forEach(Runnable::run)), GRACE_MS, TimeUnit.MILLISECONDS);
@@ -243,31 +274,32 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
         changed.signalAll();
     }
 
-    private void relabel() {
+    /** Has running workloads judged as what they are now, once the table for that is in the kernel. */
+    private void relabel(PolicyEngine running) {
         boolean moved = false;
         for (Attachment attachment : endpoints.all()) {
             Optional<Workload> workload = state.node().workload(attachment.uid());
             if (workload.isPresent()
                     && workload.get().getIdentity() != attachment.identity()
-                    && policyHasCome(workload.get())) {
-                int identity = workload.get().getIdentity();
-                Optional<Integer> slot = engine.ready(identity);
-                if (slot.isPresent()) {
-                    endpoints.changeIdentity(attachment.containerId(), identity, slot.get());
-                    held.computeIfPresent(attachment.containerId(), (_, _) -> identity);
-                    moved = true;
-                }
+                    && look(new WorkloadRef.ByUid(attachment.uid())) instanceof Readiness.Ready ready) {
+                endpoints.changeIdentity(attachment.containerId(), ready.identity(), ready.slot());
+                held.computeIfPresent(attachment.containerId(), (_, _) -> ready);
+                moved = true;
             }
         }
         if (moved) {
-            engine.subjects(wanted());
+            running.subjects(wanted());
         }
     }
 
+    /** A workload may also have got another identity while it was being attached. */
     private void retry() {
         underLock(() -> {
-            if (started && engine.hasFailures()) {
-                engine.retry();
+            PolicyEngine running = engine;
+            if (running != null) {
+                if (running.hasFailures()) {
+                    running.retry();
+                }
                 settled();
             }
         });

@@ -26,7 +26,7 @@ import org.jboss.logging.Logger;
  * Which workload or node holds an address, as {@code cluster/endpoints} and {@code cluster/nodes} say. Look-ups are safe from
  * any thread; changes come from one.
  */
-final class AddressBook {
+public final class AddressBook {
 
     private static final Logger LOG = Logger.getLogger(AddressBook.class);
     private static final Comparator<Holder> NEWEST_FIRST =
@@ -39,7 +39,7 @@ final class AddressBook {
     private final Map<String, Set<ByteString>> workloads = new HashMap<>();
 
     /** The newest of those that are said to hold it. */
-    Optional<Holder> holder(ByteString address) {
+    public Optional<Holder> holder(ByteString address) {
         return Optional.ofNullable(holders.get(address)).map(List::getFirst);
     }
 
@@ -56,6 +56,12 @@ final class AddressBook {
     /** All that somebody holds. */
     Set<ByteString> addresses() {
         return holders.keySet();
+    }
+
+    void clear() {
+        holders.clear();
+        nodes.clear();
+        workloads.clear();
     }
 
     /** Learns what is there. */

@@ -3,6 +3,7 @@ package io.pilus.node.route;
 import io.pilus.contract.v1.RealisedError;
 import io.pilus.node.NodeConfig;
 import io.pilus.node.datapath.Datapath;
+import io.pilus.node.report.Realisation;
 import io.pilus.node.state.Delta;
 import io.pilus.node.state.NodeState;
 import io.pilus.node.state.StateListener;
@@ -10,6 +11,7 @@ import jakarta.annotation.Priority;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.util.List;
+import java.util.Map;
 
 /** Has the datapath's addresses, ranges and the node's routes follow the cluster's view. */
 @Singleton
@@ -21,11 +23,13 @@ public class RouteKeeper implements StateListener {
     private final NodeState state;
     private final Datapath datapath;
     private final Routes routes;
+    private final Destinations destinations;
     private boolean started;
 
     RouteKeeper(NodeConfig config, NodeState state, Datapath datapath, Destinations destinations, AddressBook book) {
         this.state = state;
         this.datapath = datapath;
+        this.destinations = destinations;
         this.routes = new Routes(
                 config.name(),
                 config.routing() == NodeConfig.Routing.NATIVE,
@@ -37,6 +41,7 @@ public class RouteKeeper implements StateListener {
 
     @Override
     public void loaded() {
+        started = false;
         startWhenWhole();
     }
 
@@ -57,7 +62,22 @@ public class RouteKeeper implements StateListener {
 
     /** What is not as the view says, and why. Asked with the state's lock held. */
     public List<RealisedError> errors() {
+        if (!started && state.cluster().whole()) {
+            return List.of(RealisedError.newBuilder()
+                    .setSubject("node " + state.node().node())
+                    .setReason("kernel")
+                    .setMessage(
+                            "addresses could not be brought into the kernel; the agent's log says why. It tries again")
+                    .build());
+        }
         return routes.errors();
+    }
+
+    /** How full the maps are. */
+    public Map<String, Realisation.Fill> fill() {
+        return Map.of(
+                "destinations", new Realisation.Fill(destinations.size(), destinations.capacity()),
+                "ranges", new Realisation.Fill(routes.rangeCount(), routes.rangeCapacity()));
     }
 
     private void startWhenWhole() {

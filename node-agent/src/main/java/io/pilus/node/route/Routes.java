@@ -64,6 +64,7 @@ final class Routes {
 
     /** Brings the kernel in line with the whole view. */
     void start() {
+        book.clear();
         book.load(cluster.entries(Keys.CLUSTER_NODES));
         book.load(cluster.entries(Keys.ENDPOINTS));
         destinations.start(book.addresses(), this::destination);
@@ -92,6 +93,14 @@ final class Routes {
             read(entry, PoolRanges.parser()).ifPresent(pool -> all.addAll(pool.getRangesList()));
         }
         return all;
+    }
+
+    int rangeCount() {
+        return ranges.size();
+    }
+
+    int rangeCapacity() {
+        return ranges.capacity();
     }
 
     /** What is not as the view says, and why. */

@@ -5,6 +5,7 @@ import io.etcd.jetcd.ByteSequence;
 import io.pilus.messaging.etcd.EtcdChange;
 import io.pilus.messaging.etcd.ResumePoint;
 import io.quarkus.arc.All;
+import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.smallrye.common.annotation.Identifier;
 import io.smallrye.common.annotation.RunOnVirtualThread;
@@ -13,10 +14,17 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Produces;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import org.eclipse.microprofile.reactive.messaging.Incoming;
+import org.jboss.logging.Logger;
 
 /** Takes what etcd says into the views, and has everybody follow, one revision after another. */
 @ApplicationScoped
@@ -25,22 +33,36 @@ class StateChannels {
     static final String CLUSTER = "cluster-changes";
     static final String NODE = "node-changes";
 
+    private static final Logger LOG = Logger.getLogger(StateChannels.class);
+
+    /** How long a revision may be in memory alone: what a power cut costs, and the store still has. */
+    private static final int FORCE_SECONDS = 1;
+
+    /** How long a listener that failed is left alone when nothing changes. */
+    private static final int RETRY_SECONDS = 5;
+
     private final NodeState state;
     private final List<StateListener> listeners;
+    private final Set<StateListener> failed = Collections.newSetFromMap(new IdentityHashMap<>());
+    private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofVirtual().name("state").factory());
 
     StateChannels(NodeState state, @All List<StateListener> listeners) {
         this.state = state;
-        this.listeners = listeners;
+        // injected with the highest priority first
+        this.listeners = listeners.reversed();
     }
 
     /** Before the channels start: the kernel follows what is on disk, with or without a store. */
     void start(@Observes @Priority(1) StartupEvent event) {
-        state.lock().lock();
-        try {
-            listeners.forEach(StateListener::loaded);
-        } finally {
-            state.lock().unlock();
-        }
+        failed.addAll(listeners);
+        retry();
+        var _ = timer.scheduleWithFixedDelay(state::force, FORCE_SECONDS, FORCE_SECONDS, TimeUnit.SECONDS);
+        var _ = timer.scheduleWithFixedDelay(this::retry, RETRY_SECONDS, RETRY_SECONDS, TimeUnit.SECONDS);
+    }
+
+    void stop(@Observes ShutdownEvent event) {
+        timer.shutdownNow();
     }
 
     @Incoming(CLUSTER)
@@ -97,10 +119,43 @@ class StateChannels {
                 if (mirror == state.nodeMirror()) {
                     state.node().index(changed);
                 }
-                listeners.forEach(listener -> tell.accept(listener, changed));
+                listeners.forEach(listener -> tell(listener, changed, tell));
             });
         } finally {
             state.lock().unlock();
+        }
+    }
+
+    private void retry() {
+        state.lock().lock();
+        try {
+            listeners.stream().filter(failed::contains).forEach(this::load);
+        } finally {
+            state.lock().unlock();
+        }
+    }
+
+    private void tell(StateListener listener, Delta delta, BiConsumer<StateListener, Delta> tell) {
+        if (failed.contains(listener)) {
+            load(listener);
+            return;
+        }
+        try {
+            tell.accept(listener, delta);
+        } catch (RuntimeException e) {
+            failed.add(listener);
+            LOG.errorf(e, "revision %d is not realised; beginning anew", delta.revision());
+            load(listener);
+        }
+    }
+
+    private void load(StateListener listener) {
+        try {
+            listener.loaded();
+            failed.remove(listener);
+        } catch (RuntimeException e) {
+            failed.add(listener);
+            LOG.errorf(e, "what is known is not realised; trying again in %d s", RETRY_SECONDS);
         }
     }
 
