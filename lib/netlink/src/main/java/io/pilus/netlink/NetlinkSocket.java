@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -41,6 +42,7 @@ final class NetlinkSocket implements AutoCloseable {
     private final int fd;
     private final ReentrantLock one = new ReentrantLock();
     private final ByteBuffer answer = ByteBuffer.allocateDirect(64 * 1024).order(ByteOrder.nativeOrder());
+    private final AtomicBoolean closed = new AtomicBoolean();
     private int sequence;
 
     /** Opens it in the calling thread's network namespace. */
@@ -154,6 +156,8 @@ final class NetlinkSocket implements AutoCloseable {
 
     @Override
     public void close() {
-        LIB.close(fd);
+        if (closed.compareAndSet(false, true)) {
+            LIB.close(fd);
+        }
     }
 }

@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicBoolean;
 import jnr.constants.platform.Errno;
 
 /** A network namespace that stays in existence while this is open, also when its path is unmounted. Safe for threads. */
@@ -26,6 +28,7 @@ public final class NetworkNamespace implements AutoCloseable {
 
     private final String name;
     private final int fd;
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     private NetworkNamespace(String name, int fd) {
         this.name = name;
@@ -84,17 +87,19 @@ public final class NetworkNamespace implements AutoCloseable {
     }
 
     /**
-     * Sets what {@code /proc/sys} holds, when it is another value.
+     * Sets what {@code /proc/sys} holds, where it is another value.
      *
-     * @param key with slashes, as device names may hold dots: {@code net/ipv4/conf/eth0/rp_filter}
+     * @param settings by keys with slashes, as device names may hold dots: {@code net/ipv4/conf/eth0/rp_filter}
      */
-    public void sysctl(String key, String value) {
+    public void sysctls(Map<String, String> settings) {
         call(() -> {
-            Path file = Path.of("/proc/sys", key);
-            if (!Files.readString(file).strip().equals(value)) {
-                Files.writeString(file, value);
+            for (Map.Entry<String, String> setting : settings.entrySet()) {
+                Path file = Path.of("/proc/sys", setting.getKey());
+                if (!Files.readString(file).strip().equals(setting.getValue())) {
+                    Files.writeString(file, setting.getValue());
+                }
             }
-            return key;
+            return name;
         });
     }
 
@@ -140,7 +145,9 @@ public final class NetworkNamespace implements AutoCloseable {
 
     @Override
     public void close() {
-        LIB.close(fd);
+        if (closed.compareAndSet(false, true)) {
+            LIB.close(fd);
+        }
     }
 
     /** A thread that changed its namespace is never used for anything else. */

@@ -11,6 +11,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.stream.IntStream;
@@ -242,14 +243,14 @@ class NetlinkIT {
 
     @Test
     void settingsStayInTheirNamespace() {
-        host.sysctl("net/ipv4/conf/default/rp_filter", "2");
-        pod.sysctl("net/ipv4/conf/default/rp_filter", "1");
+        host.sysctls(Map.of("net/ipv4/conf/default/rp_filter", "2"));
+        pod.sysctls(Map.of("net/ipv4/conf/default/rp_filter", "1"));
 
         Callable<String> read = () -> Files.readString(Path.of("/proc/sys/net/ipv4/conf/default/rp_filter"))
                 .strip();
         assertThat(host.call(read)).isEqualTo("2");
         assertThat(pod.call(read)).isEqualTo("1");
-        assertThatThrownBy(() -> host.sysctl("net/ipv4/conf/none/rp_filter", "1"))
+        assertThatThrownBy(() -> host.sysctls(Map.of("net/ipv4/conf/none/rp_filter", "1")))
                 .hasRootCauseInstanceOf(java.nio.file.NoSuchFileException.class);
     }
 

@@ -12,6 +12,7 @@ import io.pilus.netlink.VethEnd;
 import io.pilus.node.NodeConfig;
 import io.pilus.node.NodeConfig.Routing;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** The devices that a node has for all its pods. Those that are right are left alone. */
@@ -129,7 +130,7 @@ final class Devices {
             found.ifPresent(link -> netlink.deleteLink(link.index()));
             netlink.addVxlan(OVERLAY, mac, mtu, TUNNEL_PORT);
         }
-        namespace.sysctl("net/ipv6/conf/" + OVERLAY + "/disable_ipv6", "1");
+        namespace.sysctls(Map.of("net/ipv6/conf/" + OVERLAY + "/disable_ipv6", "1"));
         Link link = link(OVERLAY);
         if (link.mtu() != mtu || !link.up()) {
             netlink.change(link.index(), LinkChange.toUp().withMtu(mtu));
@@ -144,14 +145,14 @@ final class Devices {
 
     private void quiet(String device) {
         String settings = "net/ipv6/conf/" + device + "/";
-        if (device.equals(NET)) {
-            namespace.sysctl(settings + "disable_ipv6", "1");
-        } else {
-            namespace.sysctl(settings + "disable_ipv6", "0");
-            namespace.sysctl(settings + "accept_dad", "0");
-            namespace.sysctl(settings + "accept_ra", "0");
-            namespace.sysctl(settings + "router_solicitations", "0");
-        }
+        namespace.sysctls(
+                device.equals(NET)
+                        ? Map.of(settings + "disable_ipv6", "1")
+                        : Map.of(
+                                settings + "disable_ipv6", "0",
+                                settings + "accept_dad", "0",
+                                settings + "accept_ra", "0",
+                                settings + "router_solicitations", "0"));
     }
 
     private Link link(String name) {

@@ -18,12 +18,21 @@ public record AttachRequest(
         @Nullable String namespace,
         @Nullable String name,
 
-        @NotNull @Pattern(regexp = "[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+        @NotNull
+        @Pattern(
+                regexp = "[A-Za-z0-9][A-Za-z0-9_.-]{0,127}",
+                message = "is no container id: at most 128 letters, digits, '_', '.' and '-', a letter or digit first")
         String containerId,
 
-        @NotNull @Pattern(regexp = "/.{1,4000}") String netns,
+        @NotNull
+        @Pattern(regexp = "/[^\\x00]{1,4000}", message = "is no absolute path of a network namespace, e.g. /run/netns/x")
+        String netns,
 
-        @JsonProperty("interface") @NotNull @Pattern(regexp = "[^/:\\s]{1,15}")
+        @JsonProperty("interface")
+        @NotNull
+        @Pattern(
+                regexp = "(?!\\.{1,2}$)[^/:%\\s]{1,15}",
+                message = "is no interface name: at most 15 characters without '/', ':', '%' and white space")
         String interfaceName) {
 
     WorkloadRef workload() {

@@ -11,6 +11,7 @@ import java.util.List;
  * @param ifindex of the node's end
  * @param number names the endpoint in counters and events; unique on the node while it is attached
  * @param addresses 4 or 16 bytes each
+ * @param pool that the addresses are of
  * @param identity the one in force
  */
 public record Attachment(
@@ -24,6 +25,27 @@ public record Attachment(
         int ifindex,
         int number,
         List<ByteString> addresses,
+        String pool,
         int identity,
         int slot,
-        int mtu) {}
+        int mtu) {
+
+    /** The same workload, judged as another. */
+    Attachment judged(int newIdentity, int newSlot) {
+        return new Attachment(
+                uid,
+                namespace,
+                name,
+                containerId,
+                netns,
+                interfaceName,
+                hostInterface,
+                ifindex,
+                number,
+                addresses,
+                pool,
+                newIdentity,
+                newSlot,
+                mtu);
+    }
+}

@@ -2,13 +2,21 @@ package io.pilus.node.endpoint;
 
 import com.google.protobuf.ByteString;
 import io.pilus.netlink.MacAddress;
+import io.pilus.netlink.NetworkNamespace;
+import io.pilus.node.datapath.Counter;
 import io.pilus.node.datapath.Datapath;
 import io.pilus.node.datapath.Destination;
 import io.pilus.node.datapath.Endpoint;
 import io.pilus.node.route.Destinations;
 import jakarta.inject.Singleton;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Pods in the maps and hooks of the datapath. */
 @Singleton
@@ -20,6 +28,11 @@ class DatapathPods implements PodKernel {
     DatapathPods(Datapath datapath, Destinations destinations) {
         this.datapath = datapath;
         this.destinations = destinations;
+    }
+
+    @Override
+    public NetworkNamespace namespace() {
+        return datapath.namespace();
     }
 
     @Override
@@ -78,7 +91,44 @@ class DatapathPods implements PodKernel {
                 destinations.removeLocal(address);
             }
         }
-        datapath.endpoints().remove(attachment.ifindex());
+        datapath.endpoints()
+                .get(attachment.ifindex())
+                .filter(found -> found.number() == attachment.number())
+                .ifPresent(_ -> datapath.endpoints().remove(attachment.ifindex()));
+    }
+
+    @Override
+    public void sweep(Collection<Attachment> all) {
+        Map<Integer, Attachment> byInterface =
+                all.stream().collect(Collectors.toMap(Attachment::ifindex, Function.identity()));
+        destinations.local().forEach((address, destination) -> {
+            Attachment holder = byInterface.get(destination.ifindex());
+            if (destination.flags() == Destination.LOCAL
+                    && (holder == null || !holder.addresses().contains(address))) {
+                destinations.removeLocal(address);
+            }
+        });
+        for (int ifindex : datapath.endpoints().entries().keySet()) {
+            if (!byInterface.containsKey(ifindex)) {
+                datapath.endpoints().remove(ifindex);
+            }
+        }
+        Set<String> interfaces = all.stream().map(Attachment::hostInterface).collect(Collectors.toSet());
+        for (String hostInterface : datapath.attachedPods()) {
+            if (!interfaces.contains(hostInterface)) {
+                datapath.detachPod(hostInterface);
+            }
+        }
+    }
+
+    @Override
+    public int highestNumber() {
+        return Stream.concat(
+                        datapath.endpoints().entries().values().stream().map(Endpoint::number),
+                        datapath.counters().keySet().stream().map(Counter.Key::endpoint))
+                .mapToInt(Integer::intValue)
+                .max()
+                .orElse(0);
     }
 
     private static ByteString address(List<ByteString> addresses, int size) {

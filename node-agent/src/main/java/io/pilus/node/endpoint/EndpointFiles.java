@@ -8,6 +8,7 @@ import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.protobuf.ByteString;
 import io.pilus.contract.Prefixes;
@@ -26,8 +27,13 @@ import org.jboss.logging.Logger;
 final class EndpointFiles {
 
     private static final Logger LOG = Logger.getLogger(EndpointFiles.class);
-    private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String NEW = ".new";
+
+    /** What a newer agent wrote besides is none of ours. */
+    private static final ObjectMapper JSON =
+            new ObjectMapper().configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+
+    /** No container's id begins like this. */
+    private static final String UNFINISHED = ".";
 
     private final Path directory;
 
@@ -42,6 +48,7 @@ final class EndpointFiles {
             int ifindex,
             int number,
             List<String> addresses,
+            String pool,
             int identity,
             int slot,
             int mtu) {}
@@ -55,12 +62,14 @@ final class EndpointFiles {
         }
     }
 
-    /** What is on disk. A file that is not readable is left alone and named in the log: its container is unknown then. */
+    /** What is on disk. A file that is not readable is named in the log: its container counts as not attached. */
     List<Attachment> load() {
         List<Attachment> all = new ArrayList<>();
         try (Stream<Path> files = Files.list(directory)) {
             for (Path file : files.sorted().toList()) {
-                if (!file.toString().endsWith(NEW)) {
+                if (String.valueOf(file.getFileName()).startsWith(UNFINISHED)) {
+                    Files.delete(file);
+                } else {
                     try {
                         all.add(attachment(JSON.readValue(file.toFile(), Stored.class)));
                     } catch (IOException | IllegalArgumentException e) {
@@ -69,7 +78,7 @@ final class EndpointFiles {
                 }
             }
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException("the endpoints in " + directory + " cannot be read", e);
         }
         return all;
     }
@@ -77,7 +86,7 @@ final class EndpointFiles {
     /** On disk for certain when this returns. */
     void write(Attachment attachment) {
         Path file = file(attachment.containerId());
-        Path fresh = file.resolveSibling(file.getFileName() + NEW);
+        Path fresh = file.resolveSibling(UNFINISHED + file.getFileName());
         try {
             try (FileChannel out = FileChannel.open(fresh, CREATE, WRITE, TRUNCATE_EXISTING)) {
                 ByteBuffer bytes = ByteBuffer.wrap(JSON.writeValueAsBytes(stored(attachment)));
@@ -100,7 +109,7 @@ final class EndpointFiles {
             Files.deleteIfExists(file(containerId));
             sync();
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException("endpoint " + containerId + " cannot be removed from " + directory, e);
         }
     }
 
@@ -126,6 +135,7 @@ final class EndpointFiles {
                 a.ifindex(),
                 a.number(),
                 a.addresses().stream().map(Prefixes::format).toList(),
+                a.pool(),
                 a.identity(),
                 a.slot(),
                 a.mtu());
@@ -145,6 +155,7 @@ final class EndpointFiles {
                 s.ifindex(),
                 s.number(),
                 addresses,
+                s.pool(),
                 s.identity(),
                 s.slot(),
                 s.mtu());

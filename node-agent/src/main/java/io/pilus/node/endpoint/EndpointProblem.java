@@ -27,29 +27,40 @@ final class EndpointProblem {
                 Map.of("missing", why.missing().name().toLowerCase(Locale.ROOT).replace('_', '-')));
     }
 
-    static ProblemException noAddress(String pool, String detail) {
+    static ProblemException noAddress(WorkloadRef workload, String pool, String detail) {
         return new ProblemException(
-                "no-address", SERVICE_UNAVAILABLE, detail, Map.of("pool", pool, "missing", "address"));
+                "not-ready",
+                SERVICE_UNAVAILABLE,
+                workload + " cannot be attached yet: " + detail,
+                Map.of("missing", "address", "pool", pool));
     }
 
-    static ProblemException otherwiseAttached(Attachment attachment, AttachRequest request) {
+    static ProblemException otherwiseAttached(Attachment attachment) {
         return new ProblemException(
                 "otherwise-attached",
                 CONFLICT,
-                "container %s is attached as %s in %s, not as %s in %s; detach it first"
+                "container %s is attached as %s/%s, interface %s in %s; detach it first"
                         .formatted(
                                 attachment.containerId(),
+                                attachment.namespace(),
+                                attachment.name(),
                                 attachment.interfaceName(),
-                                attachment.netns(),
-                                request.interfaceName(),
-                                request.netns()));
+                                attachment.netns()),
+                Map.of("uid", attachment.uid(), "netns", attachment.netns(), "interface", attachment.interfaceName()));
+    }
+
+    static ProblemException abandoned(String containerId) {
+        return new ProblemException(
+                "detached-meanwhile",
+                CONFLICT,
+                "container " + containerId + " was detached while it waited to be attached");
     }
 
     static ProblemException noNamespace(String netns, String why) {
         return new ProblemException(
                 "no-network-namespace",
                 BAD_REQUEST,
-                "the network namespace %s cannot be entered: %s".formatted(netns, why),
+                "%s is not usable as the workload's network namespace: %s".formatted(netns, why),
                 Map.of("netns", netns));
     }
 
@@ -58,6 +69,15 @@ final class EndpointProblem {
                 "own-network-namespace",
                 BAD_REQUEST,
                 "%s is the node's own network namespace; a workload has one of its own".formatted(netns),
+                Map.of("netns", netns));
+    }
+
+    static ProblemException namespaceVanished(String netns) {
+        return new ProblemException(
+                "network-namespace-vanished",
+                CONFLICT,
+                "the network namespace %s went away, or became another one, while the workload was being attached"
+                        .formatted(netns),
                 Map.of("netns", netns));
     }
 

@@ -3,9 +3,12 @@ package io.pilus.node.endpoint;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.pilus.contract.Identities;
 import io.pilus.contract.Prefixes;
+import io.pilus.rest.PageRequest;
+import io.pilus.rest.PageView;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.NotNull;
+import jakarta.ws.rs.BeanParam;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
@@ -56,12 +59,9 @@ public class EndpointResource {
         }
     }
 
-    /** All endpoints of the node: never more than a node has pods. */
-    public record Page(List<View> items) {}
-
     @POST
     @Operation(summary = "Attach a network namespace as a workload; repeatable")
-    public RestResponse<View> attach(@Valid @NotNull AttachRequest request) throws InterruptedException {
+    public RestResponse<View> attach(@Valid @NotNull AttachRequest request) {
         EndpointService.Outcome outcome = endpoints.attach(request);
         return RestResponse.status(
                 outcome.repeated() ? RestResponse.Status.OK : RestResponse.Status.CREATED,
@@ -69,9 +69,17 @@ public class EndpointResource {
     }
 
     @GET
-    @Operation(summary = "What is attached on this node")
-    public Page list() {
-        return new Page(endpoints.all().stream().map(View::of).toList());
+    @Operation(summary = "What is attached on this node, by container id")
+    public PageView<View> list(@BeanParam PageRequest page) {
+        String from = page.from();
+        List<View> rest = endpoints.all().stream()
+                .filter(attachment -> from == null || attachment.containerId().compareTo(from) > 0)
+                .limit(page.limit() + 1L)
+                .map(View::of)
+                .toList();
+        return rest.size() > page.limit()
+                ? new PageView<>(rest.subList(0, page.limit()), rest.get(page.limit() - 1).containerId())
+                : new PageView<>(rest, null);
     }
 
     @GET

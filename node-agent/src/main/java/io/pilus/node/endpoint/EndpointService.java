@@ -1,21 +1,22 @@
 package io.pilus.node.endpoint;
 
-import com.google.protobuf.ByteString;
 import io.pilus.netlink.MacAddress;
 import io.pilus.netlink.Netlink;
 import io.pilus.netlink.NetlinkException;
 import io.pilus.netlink.NetworkNamespace;
 import io.pilus.node.NodeConfig;
+import io.pilus.node.ipam.Lease;
 import io.pilus.node.ipam.LeaseBook;
 import io.pilus.node.ipam.LeaseOutcome;
 import io.pilus.rest.ProblemException;
-import io.quarkus.runtime.StartupEvent;
-import jakarta.annotation.Priority;
-import jakarta.enterprise.event.Observes;
-import jakarta.enterprise.inject.Instance;
+import io.quarkus.runtime.Startup;
+import jakarta.annotation.PreDestroy;
+import jakarta.inject.Provider;
 import jakarta.inject.Singleton;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,18 +24,20 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.ThreadFactory;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Attaches and detaches. The order makes every crash harmless: policy is in the kernel before the interface exists, the
- * endpoint is on disk before it is up, and what is not on disk after a restart is removed.
+ * Attaches and detaches. The order makes every crash harmless: policy is in the kernel before the interface exists; the node's end comes up
+ * when all the rest is done, and the endpoint is on disk before anybody is told; what is in the kernel and not on disk is removed at the
+ * next start.
  */
+@Startup
 @Singleton
 public class EndpointService implements Endpoints {
 
@@ -43,246 +46,124 @@ public class EndpointService implements Endpoints {
     /** Numbers go round below this, so that one is reused as late as possible. */
     private static final int NUMBERS = 1 << 16;
 
+    /** How often a workload that waits for an address asks again. */
+    private static final Duration ADDRESS_POLL = Duration.ofMillis(100);
+
     private final NodeConfig config;
     private final PodKernel kernel;
     private final LeaseBook leases;
-    private final Instance<Realiser> realiser;
-    private final Instance<AttachedReporter> reporter;
+    private final Provider<Realiser> realiser;
+    private final Provider<AttachedReporter> reporter;
     private final EndpointFiles files;
-    private final Semaphore turns;
-    private final Executor background = Executors.newVirtualThreadPerTaskExecutor();
-    private final Map<String, ReentrantLock> locks = new ConcurrentHashMap<>();
+    private final Netlink netlink;
+    private final Containers containers = new Containers();
+
+    /** Does what takes the kernel long: a virtual thread would hold its carrier all the while. */
+    private final ExecutorService work;
+
+    /** Attaches programs, each beside a task of {@link #work}. */
+    private final ExecutorService hooks;
+
     private final Map<String, Attachment> attached = new ConcurrentHashMap<>();
-    private final NetworkNamespace nodeNamespace = NetworkNamespace.current();
-    private final Netlink netlink = Netlink.open();
+
+    /** Held while what the maps say of an endpoint changes together with what is known of it. */
+    private final Object changes = new Object();
+
     private int lastNumber;
 
     /**
+     * What came of an attempt.
+     *
      * @param repeated whether it had been attached before
      */
     record Outcome(Attachment attachment, boolean repeated) {}
 
+    /** Takes over what an earlier life attached, and removes what it left behind. */
     // the realiser and the reporter look at what is attached: they exist after this
     EndpointService(
             NodeConfig config,
             PodKernel kernel,
             LeaseBook leases,
-            Instance<Realiser> realiser,
-            Instance<AttachedReporter> reporter) {
+            Provider<Realiser> realiser,
+            Provider<AttachedReporter> reporter) {
         this.config = config;
         this.kernel = kernel;
         this.leases = leases;
         this.realiser = realiser;
         this.reporter = reporter;
         this.files = new EndpointFiles(config.stateDir().resolve("endpoints"));
-        this.turns = new Semaphore(config.attachConcurrency(), true);
-        files.load().forEach(attachment -> {
-            attached.put(attachment.containerId(), attachment);
-            lastNumber = Math.max(lastNumber, attachment.number());
-        });
+        this.netlink = kernel.namespace().netlink();
+        ThreadFactory threads = Thread.ofPlatform().daemon().name("endpoints ", 0).factory();
+        this.work = Executors.newFixedThreadPool(config.attachConcurrency(), threads);
+        this.hooks = Executors.newFixedThreadPool(config.attachConcurrency(), threads);
+        this.lastNumber = kernel.highestNumber() % NUMBERS;
+        restore();
     }
 
-    /** After a restart: what the kernel lost is detached, the rest is said again. After the state was loaded. */
-    void restore(@Observes @Priority(100) StartupEvent event) {
-        for (Attachment attachment : all()) {
-            boolean exists = netlink.link(attachment.hostInterface())
-                    .filter(link -> link.index() == attachment.ifindex())
-                    .isPresent();
-            if (exists) {
-                kernel.attach(attachment.hostInterface(), attachment.ifindex());
-                kernel.admit(attachment, mac(attachment));
-            } else {
-                LOG.warnf(
-                        "container %s is gone with its interface %s",
-                        attachment.containerId(), attachment.hostInterface());
-                remove(attachment);
-            }
-        }
-        Set<String> ours =
-                attached.values().stream().map(Attachment::hostInterface).collect(Collectors.toSet());
-        netlink.links().stream()
-                .filter(link -> link.name().matches("pl[0-9a-f]{11}") && !ours.contains(link.name()))
-                .forEach(link -> {
-                    LOG.warnf("interface %s is what is left of an attempt to attach; removing it", link.name());
-                    kernel.detach(link.name());
-                    netlink.deleteLink(link.index());
-                });
+    @PreDestroy
+    void close() {
+        work.close();
+        hooks.close();
+        netlink.close();
     }
 
     /**
+     * Attaches; blocks until it is done.
+     *
      * @throws ProblemException saying what is missing or in the way; nothing is left of the attempt then
      */
-    Outcome attach(AttachRequest request) throws InterruptedException {
-        ReentrantLock lock = lock(request.containerId());
-        try {
-            Attachment known = attached.get(request.containerId());
-            if (known != null) {
-                if (known.interfaceName().equals(request.interfaceName())
-                        && known.netns().equals(request.netns())) {
-                    return new Outcome(known, true);
-                }
-                throw EndpointProblem.otherwiseAttached(known, request);
-            }
-            WorkloadRef workload = request.workload();
-            Readiness readiness =
-                    realiser.get().await(request.containerId(), workload, Deadline.in(config.attachDeadline()));
-            return switch (readiness) {
-                case Readiness.NotReady missing -> throw EndpointProblem.notReady(workload, missing);
-                case Readiness.Ready ready -> new Outcome(attach(request, ready), false);
-            };
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private Attachment attach(AttachRequest request, Readiness.Ready ready) throws InterruptedException {
-        turns.acquire();
-        boolean done = false;
-        try {
-            Attachment attachment = switch (leases.lease(
-                    request.containerId(), request.interfaceName(), ready.pool(), Set.of())) {
-                case LeaseOutcome.Leased leased ->
-                    make(request, ready, leased.lease().addresses());
-                case LeaseOutcome.Exhausted none -> throw EndpointProblem.noAddress(none.pool(), none.detail());
-                case LeaseOutcome.UnknownPool none -> throw EndpointProblem.noAddress(none.pool(), none.detail());
-                case LeaseOutcome.NoSuchFamily none -> throw EndpointProblem.noAddress(none.pool(), none.detail());
-            };
-            done = true;
-            return attachment;
-        } finally {
-            turns.release();
-            if (!done) {
-                leases.release(request.containerId(), request.interfaceName());
-                realiser.get().release(request.containerId());
-            }
-        }
-    }
-
-    private Attachment make(AttachRequest request, Readiness.Ready ready, List<ByteString> addresses) {
-        String hostName = PodInterface.hostName(request.containerId(), request.interfaceName());
-        MacAddress mac = PodInterface.mac(request.containerId(), request.interfaceName());
-        int mtu = kernel.podMtu();
-        try (NetworkNamespace namespace = open(request.netns());
-                Netlink pod = namespace.netlink()) {
-            if (pod.link(request.interfaceName()).isPresent()) {
-                throw EndpointProblem.interfaceTaken(request);
+    Outcome attach(AttachRequest request) {
+        WorkloadRef workload = request.workload();
+        Deadline deadline = Deadline.in(config.attachDeadline());
+        String containerId = request.containerId();
+        try (Containers.Turn turn = containers.take(containerId)) {
+            Optional<Attachment> known = known(request, workload);
+            if (known.isPresent()) {
+                return new Outcome(known.get(), true);
             }
             Attachment attachment = null;
             try {
-                int ifindex = PodInterface.create(
-                        netlink, kernel.gateway(), namespace, hostName, request.interfaceName(), mac, mtu);
-                attachment = new Attachment(
-                        ready.uid(),
-                        ready.namespace(),
-                        ready.name(),
-                        request.containerId(),
-                        request.netns(),
-                        request.interfaceName(),
-                        hostName,
-                        ifindex,
-                        number(),
-                        addresses,
-                        ready.identity(),
-                        ready.slot(),
-                        mtu);
-                admit(attachment, mac, namespace, pod);
-                PodInterface.raise(netlink, ifindex, pod, request.interfaceName(), addresses);
-            } catch (RuntimeException e) {
-                undo(attachment, hostName);
-                throw e instanceof ProblemException problem ? problem : EndpointProblem.kernel(request, e);
+                run(() -> {
+                    check(request);
+                    return containerId;
+                });
+                attachment = wait(turn, request, workload, deadline);
+            } finally {
+                if (attachment == null) {
+                    leases.release(containerId, request.interfaceName());
+                    realiser.get().release(containerId);
+                }
             }
-            LOG.infof("attached %s/%s as %s", ready.namespace(), ready.name(), request.containerId());
+            LOG.infof("attached %s/%s as %s", attachment.namespace(), attachment.name(), containerId);
             reporter.get().attached(attachment);
-            return attachment;
-        } catch (NetlinkException e) {
-            throw EndpointProblem.noNamespace(request.netns(), String.valueOf(e.getMessage()));
+            catchUp(attachment);
+            return new Outcome(attachment, false);
         }
     }
 
-    /** Everything but bringing it up. The attachment's grace period passes while netlink works. */
-    private void admit(Attachment attachment, MacAddress mac, NetworkNamespace namespace, Netlink pod) {
-        CompletableFuture<Void> judged = CompletableFuture.runAsync(
-                () -> kernel.attach(attachment.hostInterface(), attachment.ifindex()), background);
-        RuntimeException failure = null;
-        try {
-            if (attachment.addresses().stream().anyMatch(address -> address.size() == 16)) {
-                namespace.sysctl("net/ipv6/conf/" + attachment.interfaceName() + "/accept_ra", "0");
-            }
-            nodeNamespace.sysctl("net/ipv6/conf/" + attachment.hostInterface() + "/disable_ipv6", "1");
-            PodInterface.address(pod, attachment.interfaceName(), attachment.addresses());
-            kernel.admit(attachment, mac);
-            files.write(attachment);
-            attached.put(attachment.containerId(), attachment);
-        } catch (RuntimeException e) {
-            failure = e;
-        }
-        try {
-            judged.join();
-        } catch (CompletionException e) {
-            failure = e.getCause() instanceof RuntimeException cause ? cause : e;
-        }
-        if (failure != null) {
-            throw failure;
-        }
-    }
-
-    private void undo(@Nullable Attachment attachment, String hostName) {
-        try {
-            if (attachment != null) {
-                attached.remove(attachment.containerId());
-                files.delete(attachment.containerId());
-                kernel.dismiss(attachment);
-            }
-            kernel.detach(hostName);
-            PodInterface.delete(netlink, hostName);
-        } catch (RuntimeException e) {
-            LOG.errorf(e, "%s could not be removed; the next start of the agent does", hostName);
-        }
-    }
-
-    private NetworkNamespace open(String netns) {
-        NetworkNamespace namespace = NetworkNamespace.open(Path.of(netns));
-        if (namespace.cookie() == nodeNamespace.cookie()) {
-            namespace.close();
-            throw EndpointProblem.ownNamespace(netns);
-        }
-        return namespace;
-    }
-
-    /** Detaches what the container has; without effect when it has nothing. */
+    /** Detaches what the container has; without effect when it has nothing. Who still waits to attach it gives up. */
     void detach(String containerId) {
-        ReentrantLock lock = lock(containerId);
-        try {
+        containers.interrupt(containerId);
+        try (Containers.Turn _ = containers.take(containerId)) {
             Attachment attachment = attached.get(containerId);
             if (attachment != null) {
-                turns.acquireUninterruptibly();
-                try {
+                run(() -> {
                     remove(attachment);
-                } finally {
-                    turns.release();
-                }
+                    return containerId;
+                });
                 LOG.infof("detached %s/%s, %s", attachment.namespace(), attachment.name(), containerId);
-                reporter.get().detached(attachment);
             }
             realiser.get().release(containerId);
-        } finally {
-            lock.unlock();
+            if (attachment != null) {
+                reporter.get().detached(attachment);
+            }
         }
-    }
-
-    private void remove(Attachment attachment) {
-        kernel.dismiss(attachment);
-        kernel.detach(attachment.hostInterface());
-        PodInterface.delete(netlink, attachment.hostInterface());
-        leases.release(attachment.containerId(), attachment.interfaceName());
-        files.delete(attachment.containerId());
-        attached.remove(attachment.containerId());
     }
 
     @Override
     public List<Attachment> all() {
         return attached.values().stream()
-                .sorted(Comparator.comparingInt(Attachment::number))
+                .sorted(Comparator.comparing(Attachment::containerId))
                 .toList();
     }
 
@@ -299,45 +180,291 @@ public class EndpointService implements Endpoints {
 
     @Override
     public void changeIdentity(String containerId, int identity, int slot) {
-        Attachment before = attached.get(containerId);
-        if (before == null || (before.identity() == identity && before.slot() == slot)) {
-            return;
+        Attachment after;
+        synchronized (changes) {
+            Attachment before = attached.get(containerId);
+            if (before == null || (before.identity() == identity && before.slot() == slot)) {
+                return;
+            }
+            after = before.judged(identity, slot);
+            files.write(after);
+            kernel.admit(after, mac(after));
+            attached.put(containerId, after);
         }
-        Attachment after = new Attachment(
-                before.uid(),
-                before.namespace(),
-                before.name(),
-                before.containerId(),
-                before.netns(),
-                before.interfaceName(),
-                before.hostInterface(),
-                before.ifindex(),
-                before.number(),
-                before.addresses(),
-                identity,
-                slot,
-                before.mtu());
-        files.write(after);
-        attached.put(containerId, after);
-        kernel.admit(after, mac(after));
         reporter.get().attached(after);
+    }
+
+    /** The same attachment, made by an earlier call, when it still is in the kernel. */
+    private Optional<Attachment> known(AttachRequest request, WorkloadRef workload) {
+        Attachment known = attached.get(request.containerId());
+        if (known == null) {
+            return Optional.empty();
+        }
+        boolean same = known.interfaceName().equals(request.interfaceName())
+                && known.netns().equals(request.netns())
+                && switch (workload) {
+                    case WorkloadRef.ByUid ref -> ref.uid().equals(known.uid());
+                    case WorkloadRef.ByName ref ->
+                        ref.namespace().equals(known.namespace()) && ref.name().equals(known.name());
+                };
+        if (!same) {
+            throw EndpointProblem.otherwiseAttached(known);
+        }
+        if (exists(known)) {
+            return Optional.of(known);
+        }
+        LOG.warnf("interface %s of container %s is gone; making it anew", known.hostInterface(), known.containerId());
+        run(() -> {
+            remove(known);
+            return known;
+        });
+        reporter.get().detached(known);
+        return Optional.empty();
+    }
+
+    /** Fails early where no waiting would help. */
+    private void check(AttachRequest request) {
+        try (NetworkNamespace namespace = open(request);
+                Netlink pod = namespace.netlink()) {
+            if (pod.link(request.interfaceName()).isPresent()) {
+                throw EndpointProblem.interfaceTaken(request);
+            }
+        }
+    }
+
+    private Attachment wait(Containers.Turn turn, AttachRequest request, WorkloadRef workload, Deadline deadline) {
+        Readiness.Ready ready;
+        Lease lease;
+        turn.startWaiting();
+        boolean interrupted = false;
+        try {
+            ready = switch (realiser.get().await(request.containerId(), workload, deadline)) {
+                case Readiness.NotReady missing -> throw EndpointProblem.notReady(workload, missing);
+                case Readiness.Ready found -> found;
+            };
+            lease = lease(request, workload, ready, deadline);
+        } catch (InterruptedException e) {
+            throw EndpointProblem.abandoned(request.containerId());
+        } finally {
+            interrupted = turn.stopWaiting();
+        }
+        if (interrupted) {
+            throw EndpointProblem.abandoned(request.containerId());
+        }
+        return run(() -> make(request, ready, lease));
+    }
+
+    private Lease lease(AttachRequest request, WorkloadRef workload, Readiness.Ready ready, Deadline deadline)
+            throws InterruptedException {
+        while (true) {
+            String detail =
+                    switch (leases.lease(request.containerId(), request.interfaceName(), ready.pool(), Set.of())) {
+                        case LeaseOutcome.Leased leased -> {
+                            return leased.lease();
+                        }
+                        case LeaseOutcome.Exhausted none -> none.detail();
+                        case LeaseOutcome.UnknownPool none -> none.detail();
+                        case LeaseOutcome.NoSuchFamily none -> none.detail();
+                    };
+            Duration left = deadline.remaining();
+            if (left.isZero()) {
+                throw EndpointProblem.noAddress(workload, ready.pool(), detail);
+            }
+            Thread.sleep(left.compareTo(ADDRESS_POLL) < 0 ? left : ADDRESS_POLL);
+        }
+    }
+
+    private Attachment make(AttachRequest request, Readiness.Ready ready, Lease lease) {
+        try (NetworkNamespace namespace = open(request);
+                Netlink pod = namespace.netlink()) {
+            if (pod.link(request.interfaceName()).isPresent()) {
+                throw EndpointProblem.interfaceTaken(request);
+            }
+            String hostName = PodInterface.hostName(request.containerId(), request.interfaceName());
+            MacAddress mac = PodInterface.mac(request.containerId(), request.interfaceName());
+            int mtu = kernel.podMtu();
+            Attachment attachment = null;
+            try {
+                int ifindex = PodInterface.create(
+                        netlink, kernel.gateway(), namespace, hostName, request.interfaceName(), mac, mtu);
+                attachment = new Attachment(
+                        ready.uid(),
+                        ready.namespace(),
+                        ready.name(),
+                        request.containerId(),
+                        request.netns(),
+                        request.interfaceName(),
+                        hostName,
+                        ifindex,
+                        number(),
+                        lease.addresses(),
+                        lease.pool(),
+                        ready.identity(),
+                        ready.slot(),
+                        mtu);
+                configure(attachment, namespace, pod);
+                kernel.admit(attachment, mac);
+                PodInterface.raise(netlink, ifindex);
+                confirm(request, namespace);
+                files.write(attachment);
+                attached.put(attachment.containerId(), attachment);
+                return attachment;
+            } catch (RuntimeException e) {
+                undo(attachment, hostName);
+                throw e instanceof ProblemException ? e : EndpointProblem.kernel(request, e);
+            }
+        }
+    }
+
+    /** The program's grace period passes while netlink works. */
+    private void configure(Attachment attachment, NetworkNamespace namespace, Netlink pod) {
+        CompletableFuture<Void> judged = CompletableFuture.runAsync(
+                () -> kernel.attach(attachment.hostInterface(), attachment.ifindex()), hooks);
+        try {
+            PodInterface.quiet(kernel.namespace(), attachment.hostInterface());
+            PodInterface.configure(namespace, pod, attachment.interfaceName(), attachment.addresses());
+        } catch (RuntimeException e) {
+            judged.exceptionally(_ -> null).join();
+            throw e;
+        }
+        join(judged);
+    }
+
+    /** What was made is of use only where the runtime still finds it. */
+    private static void confirm(AttachRequest request, NetworkNamespace namespace) {
+        try (NetworkNamespace now = NetworkNamespace.open(Path.of(request.netns()))) {
+            if (now.inode() == namespace.inode()) {
+                return;
+            }
+        } catch (NetlinkException e) {
+            LOG.debugf("%s: %s", request.netns(), e.getMessage());
+        }
+        throw EndpointProblem.namespaceVanished(request.netns());
+    }
+
+    /** Its identity may have become another one since it was asked for; from now on {@link #changeIdentity} is told. */
+    private void catchUp(Attachment attachment) {
+        try {
+            if (realiser.get()
+                            .await(
+                                    attachment.containerId(),
+                                    new WorkloadRef.ByUid(attachment.uid()),
+                                    Deadline.in(Duration.ZERO))
+                    instanceof Readiness.Ready now) {
+                changeIdentity(attachment.containerId(), now.identity(), now.slot());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void undo(@Nullable Attachment attachment, String hostName) {
+        try {
+            if (attachment != null) {
+                kernel.dismiss(attachment);
+            }
+            kernel.detach(hostName);
+            PodInterface.delete(netlink, hostName);
+        } catch (RuntimeException e) {
+            LOG.errorf(e, "%s could not be removed; the next start of the agent does", hostName);
+        }
+    }
+
+    private void remove(Attachment attachment) {
+        synchronized (changes) {
+            attached.remove(attachment.containerId());
+            kernel.dismiss(attachment);
+        }
+        kernel.detach(attachment.hostInterface());
+        PodInterface.delete(netlink, attachment.hostInterface());
+        leases.release(attachment.containerId(), attachment.interfaceName());
+        files.delete(attachment.containerId());
+    }
+
+    private void restore() {
+        for (Attachment attachment : files.load()) {
+            if (exists(attachment)) {
+                kernel.attach(attachment.hostInterface(), attachment.ifindex());
+                kernel.admit(attachment, mac(attachment));
+                attached.put(attachment.containerId(), attachment);
+                lastNumber = Math.max(lastNumber, attachment.number());
+                if (!leases.adopt(
+                        attachment.containerId(),
+                        attachment.interfaceName(),
+                        attachment.pool(),
+                        attachment.addresses())) {
+                    LOG.errorf(
+                            "container %s has addresses that are leased to another one; detach one of them",
+                            attachment.containerId());
+                }
+            } else {
+                LOG.warnf(
+                        "container %s is gone with its interface %s",
+                        attachment.containerId(), attachment.hostInterface());
+                remove(attachment);
+            }
+        }
+        kernel.sweep(attached.values());
+        Set<String> ours =
+                attached.values().stream().map(Attachment::hostInterface).collect(Collectors.toSet());
+        netlink.links().stream()
+                .filter(link -> PodInterface.isHostName(link.name()) && !ours.contains(link.name()))
+                .forEach(link -> {
+                    LOG.warnf("interface %s is what is left of an attempt to attach; removing it", link.name());
+                    netlink.deleteLink(link.index());
+                });
+        leases.leases().stream()
+                .map(Lease::holder)
+                .filter(holder -> !attached.containsKey(holder.containerId()))
+                .forEach(holder -> leases.release(holder.containerId(), holder.interfaceName()));
+    }
+
+    /** Whether all that was made is there still: the node's end is brought up last. */
+    private boolean exists(Attachment attachment) {
+        return netlink.link(attachment.hostInterface())
+                .filter(link -> link.index() == attachment.ifindex() && link.up())
+                .isPresent();
+    }
+
+    private NetworkNamespace open(AttachRequest request) {
+        NetworkNamespace namespace;
+        try {
+            namespace = NetworkNamespace.open(Path.of(request.netns()));
+        } catch (NetlinkException e) {
+            throw EndpointProblem.noNamespace(request.netns(), String.valueOf(e.getMessage()));
+        }
+        if (namespace.inode() == kernel.namespace().inode()) {
+            namespace.close();
+            throw EndpointProblem.ownNamespace(request.netns());
+        }
+        return namespace;
     }
 
     private static MacAddress mac(Attachment attachment) {
         return PodInterface.mac(attachment.containerId(), attachment.interfaceName());
     }
 
-    private synchronized int number() {
-        Set<Integer> used = attached.values().stream().map(Attachment::number).collect(Collectors.toSet());
-        do {
-            lastNumber = lastNumber + 1 < NUMBERS ? lastNumber + 1 : 1;
-        } while (used.contains(lastNumber));
-        return lastNumber;
+    private int number() {
+        synchronized (changes) {
+            Set<Integer> used = new HashSet<>();
+            attached.values().forEach(attachment -> used.add(attachment.number()));
+            do {
+                lastNumber = lastNumber + 1 < NUMBERS ? lastNumber + 1 : 1;
+            } while (used.contains(lastNumber));
+            return lastNumber;
+        }
     }
 
-    private ReentrantLock lock(String containerId) {
-        ReentrantLock lock = locks.computeIfAbsent(containerId, _ -> new ReentrantLock());
-        lock.lock();
-        return lock;
+    private <T> T run(Supplier<T> task) {
+        return join(CompletableFuture.supplyAsync(task, work));
+    }
+
+    /** Its result, or what it threw. An interrupted thread waits all the same: what was begun is finished. */
+    private static <T> T join(CompletableFuture<T> future) {
+        try {
+            return future.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
     }
 }

@@ -1,9 +1,14 @@
 package io.pilus.node.endpoint;
 
 import io.pilus.netlink.MacAddress;
+import io.pilus.netlink.NetworkNamespace;
+import java.util.Collection;
 
 /** What attaching needs of the datapath. Every call may be repeated. */
 public interface PodKernel {
+
+    /** The node's. */
+    NetworkNamespace namespace();
 
     /** What a pod's interface may send at once, in bytes. */
     int podMtu();
@@ -22,4 +27,10 @@ public interface PodKernel {
 
     /** The endpoint no longer is: first nobody reaches it, then it speaks for nobody. */
     void dismiss(Attachment attachment);
+
+    /** Removes what the kernel has of endpoints that are none of these: what a crash left behind. */
+    void sweep(Collection<Attachment> all);
+
+    /** The highest number of an endpoint that anything in the kernel still speaks of. */
+    int highestNumber();
 }
