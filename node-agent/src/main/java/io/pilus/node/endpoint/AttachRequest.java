@@ -25,7 +25,9 @@ public record AttachRequest(
         String containerId,
 
         @NotNull
-        @Pattern(regexp = "/[^\\x00]{1,4000}", message = "is no absolute path of a network namespace, e.g. /run/netns/x")
+        @Pattern(
+                regexp = "/[^\\x00]{1,4000}",
+                message = "is no absolute path of a network namespace, e.g. /run/netns/x")
         String netns,
 
         @JsonProperty("interface")

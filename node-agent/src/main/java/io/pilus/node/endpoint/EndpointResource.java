@@ -78,7 +78,9 @@ public class EndpointResource {
                 .map(View::of)
                 .toList();
         return rest.size() > page.limit()
-                ? new PageView<>(rest.subList(0, page.limit()), rest.get(page.limit() - 1).containerId())
+                ? new PageView<>(
+                        rest.subList(0, page.limit()),
+                        rest.get(page.limit() - 1).containerId())
                 : new PageView<>(rest, null);
     }
 

@@ -93,7 +93,8 @@ public class EndpointService implements Endpoints {
         this.reporter = reporter;
         this.files = new EndpointFiles(config.stateDir().resolve("endpoints"));
         this.netlink = kernel.namespace().netlink();
-        ThreadFactory threads = Thread.ofPlatform().daemon().name("endpoints ", 0).factory();
+        ThreadFactory threads =
+                Thread.ofPlatform().daemon().name("endpoints ", 0).factory();
         this.work = Executors.newFixedThreadPool(config.attachConcurrency(), threads);
         this.hooks = Executors.newFixedThreadPool(config.attachConcurrency(), threads);
         this.lastNumber = kernel.highestNumber() % NUMBERS;
@@ -257,15 +258,16 @@ public class EndpointService implements Endpoints {
     private Lease lease(AttachRequest request, WorkloadRef workload, Readiness.Ready ready, Deadline deadline)
             throws InterruptedException {
         while (true) {
-            String detail =
-                    switch (leases.lease(request.containerId(), request.interfaceName(), ready.pool(), Set.of())) {
-                        case LeaseOutcome.Leased leased -> {
-                            return leased.lease();
-                        }
-                        case LeaseOutcome.Exhausted none -> none.detail();
-                        case LeaseOutcome.UnknownPool none -> none.detail();
-                        case LeaseOutcome.NoSuchFamily none -> none.detail();
-                    };
+            LeaseOutcome outcome = leases.lease(request.containerId(), request.interfaceName(), ready.pool(), Set.of());
+            if (outcome instanceof LeaseOutcome.Leased leased) {
+                return leased.lease();
+            }
+            String detail = switch (outcome) {
+                case LeaseOutcome.Leased leased -> throw new IllegalStateException(leased + " was just answered");
+                case LeaseOutcome.Exhausted none -> none.detail();
+                case LeaseOutcome.UnknownPool none -> none.detail();
+                case LeaseOutcome.NoSuchFamily none -> none.detail();
+            };
             Duration left = deadline.remaining();
             if (left.isZero()) {
                 throw EndpointProblem.noAddress(workload, ready.pool(), detail);

@@ -60,7 +60,9 @@ class EndpointResourceIT {
         store.transaction()
                 .put(Keys.EPOCH, Epoch.newBuilder().setClusterId("test").build())
                 .put(Keys.identityPolicy(IDENTITY), IdentityPolicy.getDefaultInstance())
-                .put(Keys.COMPILED, Compiled.newBuilder().setRevision(1).setLevel(1).build())
+                .put(
+                        Keys.COMPILED,
+                        Compiled.newBuilder().setRevision(1).setLevel(1).build())
                 .put(
                         Keys.clusterPool(POOL),
                         PoolRanges.newBuilder().setName(POOL).addRanges(range).build())
@@ -74,8 +76,10 @@ class EndpointResourceIT {
 
     @AfterEach
     void close() {
-        given().get("/v1/endpoints").jsonPath().getList("items.containerId", String.class).forEach(
-                id -> given().delete("/v1/endpoints/" + id).then().statusCode(204));
+        given().get("/v1/endpoints")
+                .jsonPath()
+                .getList("items.containerId", String.class)
+                .forEach(id -> given().delete("/v1/endpoints/" + id).then().statusCode(204));
         pods.forEach(TestPod::close);
     }
 
@@ -91,9 +95,7 @@ class EndpointResourceIT {
                 .body("addresses", hasSize(1), "gateways", hasItem("169.254.1.1"), "mtu", is(1450));
         String address = attached.extract().path("addresses[0]");
         attach("""
-                {"uid": "uid-web", "containerId": "c1", "netns": "%s", "interface": "eth0"}""".formatted(pod.path()))
-                .statusCode(200)
-                .body("addresses[0]", is(address));
+                {"uid": "uid-web", "containerId": "c1", "netns": "%s", "interface": "eth0"}""".formatted(pod.path())).statusCode(200).body("addresses[0]", is(address));
         given().get("/v1/endpoints").then().statusCode(200).body("items.containerId", hasItem("c1"));
         given().get("/v1/endpoints/c1").then().statusCode(200).body("addresses[0]", is(address));
         await().untilAsserted(() -> assertThat(store.get(Keys.attached(NODE, "uid-web")))
@@ -108,8 +110,8 @@ class EndpointResourceIT {
         given().delete("/v1/endpoints/c1").then().statusCode(204);
         given().get("/v1/endpoints/c1").then().statusCode(404).body("type", is("urn:pilus:problem:endpoint-unknown"));
         assertThat(pod.hasInterface("eth0")).isFalse();
-        await().untilAsserted(
-                () -> assertThat(store.get(Keys.attached(NODE, "uid-web"))).isEmpty());
+        await().untilAsserted(() ->
+                assertThat(store.get(Keys.attached(NODE, "uid-web"))).isEmpty());
     }
 
     @Test
@@ -117,17 +119,11 @@ class EndpointResourceIT {
         TestPod web = pod();
         TestPod db = pod();
         attach("""
-                {"namespace": "shop", "name": "web", "containerId": "c1", "netns": "%s", "interface": "eth0"}"""
-                        .formatted(web.path()))
-                .statusCode(201)
-                .body("uid", is("uid-web"), "identity", notNullValue());
+                {"namespace": "shop", "name": "web", "containerId": "c1", "netns": "%s", "interface": "eth0"}""".formatted(web.path())).statusCode(201).body("uid", is("uid-web"), "identity", notNullValue());
 
-        String address = attach("""
-                {"namespace": "shop", "name": "db", "containerId": "c2", "netns": "%s", "interface": "net1"}"""
-                        .formatted(db.path()))
-                .statusCode(201)
-                .extract()
-                .path("addresses[0]");
+        String address =
+                attach("""
+                {"namespace": "shop", "name": "db", "containerId": "c2", "netns": "%s", "interface": "net1"}""".formatted(db.path())).statusCode(201).extract().path("addresses[0]");
 
         // no policy selects either of them
         assertThat(TestPod.reaches(web.namespace(), db.namespace(), InetAddress.ofLiteral(address)))
@@ -139,8 +135,7 @@ class EndpointResourceIT {
     @Test
     void aWorkloadThatNobodyAssignedIsNamed() {
         attach("""
-                {"uid": "uid-unknown", "containerId": "c1", "netns": "%s", "interface": "eth0"}"""
-                        .formatted(pod().path()))
+                {"uid": "uid-unknown", "containerId": "c1", "netns": "%s", "interface": "eth0"}""".formatted(pod().path()))
                 .statusCode(503)
                 .contentType("application/problem+json")
                 .body("type", is("urn:pilus:problem:not-ready"), "missing", is("workload"))
@@ -158,8 +153,7 @@ class EndpointResourceIT {
                 .commit();
 
         attach("""
-                {"uid": "uid-late", "containerId": "c1", "netns": "%s", "interface": "eth0"}"""
-                        .formatted(pod().path()))
+                {"uid": "uid-late", "containerId": "c1", "netns": "%s", "interface": "eth0"}""".formatted(pod().path()))
                 .statusCode(503)
                 .body("type", is("urn:pilus:problem:not-ready"), "missing", is("identity-policy"));
     }
@@ -173,8 +167,7 @@ class EndpointResourceIT {
                 .commit();
 
         attach("""
-                {"uid": "uid-poor", "containerId": "c1", "netns": "%s", "interface": "eth0"}"""
-                        .formatted(pod().path()))
+                {"uid": "uid-poor", "containerId": "c1", "netns": "%s", "interface": "eth0"}""".formatted(pod().path()))
                 .statusCode(503)
                 .body("type", is("urn:pilus:problem:not-ready"), "missing", is("address"), "pool", is("none"));
     }
@@ -184,9 +177,7 @@ class EndpointResourceIT {
         attach("{").statusCode(400).body("type", is("urn:pilus:problem:malformed-json"));
         attach("{}").statusCode(400).body("type", is("urn:pilus:problem:invalid"), "errors.pointer", hasItem("/netns"));
         attach("""
-                {"uid": "uid-web", "containerId": "../c1", "netns": "run", "interface": "a/b", "mtu": 9}""")
-                .statusCode(400)
-                .body("type", is("urn:pilus:problem:unknown-field"));
+                {"uid": "uid-web", "containerId": "../c1", "netns": "run", "interface": "a/b", "mtu": 9}""").statusCode(400).body("type", is("urn:pilus:problem:unknown-field"));
         attach("""
                 {"uid": "uid-web", "containerId": "../c1", "netns": "run", "interface": "a/b"}""")
                 .statusCode(400)
@@ -195,9 +186,7 @@ class EndpointResourceIT {
                 .body("errors.pointer", hasItem("/interface"))
                 .body("errors.detail", everyItem(containsString("is no ")));
         attach("""
-                {"namespace": "shop", "containerId": "c1", "netns": "/run/netns/x", "interface": "eth0"}""")
-                .statusCode(400)
-                .body("type", is("urn:pilus:problem:workload-not-named"));
+                {"namespace": "shop", "containerId": "c1", "netns": "/run/netns/x", "interface": "eth0"}""").statusCode(400).body("type", is("urn:pilus:problem:workload-not-named"));
         attach("""
                 {"uid": "uid-web", "containerId": "c1", "netns": "/run/netns/pilus-none", "interface": "eth0"}""")
                 .statusCode(400)
@@ -210,9 +199,7 @@ class EndpointResourceIT {
     void listsInPages() {
         for (String id : List.of("c1", "c2", "c3")) {
             attach("""
-                    {"uid": "uid-web", "containerId": "%s", "netns": "%s", "interface": "eth0"}"""
-                            .formatted(id, pod().path()))
-                    .statusCode(201);
+                    {"uid": "uid-web", "containerId": "%s", "netns": "%s", "interface": "eth0"}""".formatted(id, pod().path())).statusCode(201);
         }
 
         String next = given().get("/v1/endpoints?limit=2")

@@ -29,6 +29,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -60,8 +61,10 @@ class EndpointServiceIT {
         assertThat(second.addresses()).hasSize(2);
         assertThat(second.mtu()).isEqualTo(1450);
         for (InetAddress address : addresses(second)) {
-            assertThat(TestPod.reaches(one.namespace(), two.namespace(), address)).isTrue();
-            assertThat(TestPod.reaches(node.namespace(), two.namespace(), address)).isTrue();
+            assertThat(TestPod.reaches(one.namespace(), two.namespace(), address))
+                    .isTrue();
+            assertThat(TestPod.reaches(node.namespace(), two.namespace(), address))
+                    .isTrue();
         }
         for (String own : List.of(TestNode.IPV4, TestNode.IPV6)) {
             assertThat(TestPod.reaches(one.namespace(), node.namespace(), InetAddress.ofLiteral(own)))
@@ -80,9 +83,11 @@ class EndpointServiceIT {
 
         Attachment second = agent.endpoints.attach(request("c2", two)).attachment();
 
-        assertThat(TestPod.reaches(two.namespace(), one.namespace(), addresses(first).getFirst()))
+        assertThat(TestPod.reaches(
+                        two.namespace(), one.namespace(), addresses(first).getFirst()))
                 .isFalse();
-        assertThat(TestPod.reaches(one.namespace(), two.namespace(), addresses(second).getFirst()))
+        assertThat(TestPod.reaches(
+                        one.namespace(), two.namespace(), addresses(second).getFirst()))
                 .isFalse();
         assertThat(agent.datapath.counters().keySet())
                 .filteredOn(key -> key.verdict() == Verdict.DROP_NO_TABLE.number())
@@ -112,8 +117,7 @@ class EndpointServiceIT {
 
         assertProblem(() -> agent.endpoints.attach(request("c1", pod())), "otherwise-attached", "detach it first");
         assertProblem(
-                () -> agent.endpoints.attach(
-                        new AttachRequest("another", null, null, "c1", pod.path(), "eth0")),
+                () -> agent.endpoints.attach(new AttachRequest("another", null, null, "c1", pod.path(), "eth0")),
                 "otherwise-attached",
                 "detach it first");
     }
@@ -150,7 +154,8 @@ class EndpointServiceIT {
                 "no-network-namespace",
                 "the file is no network namespace");
         assertProblem(
-                () -> agent.endpoints.attach(request("c1", node.namespace().path().toString(), "eth0")),
+                () -> agent.endpoints.attach(
+                        request("c1", node.namespace().path().toString(), "eth0")),
                 "own-network-namespace",
                 "the node's own network namespace");
         assertProblem(
@@ -164,11 +169,14 @@ class EndpointServiceIT {
     @Test
     void aNamespaceThatVanishesMeanwhileLeavesNothing() {
         TestPod pod = pod();
-        var agent = new TestAgent(node, kernel -> new HookedKernel(kernel, step -> {
-            if (step == Step.ADMITTED) {
-                pod.close();
-            }
-        }), BLOCKS);
+        var agent = new TestAgent(
+                node,
+                kernel -> new HookedKernel(kernel, step -> {
+                    if (step == Step.ADMITTED) {
+                        pod.close();
+                    }
+                }),
+                BLOCKS);
 
         assertProblem(
                 () -> agent.endpoints.attach(request("c1", pod)),
@@ -184,12 +192,15 @@ class EndpointServiceIT {
             value = Step.class,
             names = {"ATTACHING", "ATTACHED", "ADMITTING", "ADMITTED"})
     void whatFailsHalfWayIsUndone(Step failing) {
-        var failures = new AtomicReference<>(failing);
-        var agent = new TestAgent(node, kernel -> new HookedKernel(kernel, step -> {
-            if (failures.compareAndSet(step, null)) {
-                throw new IllegalStateException("no more room at " + step);
-            }
-        }), BLOCKS);
+        AtomicReference<@Nullable Step> failures = new AtomicReference<>(failing);
+        var agent = new TestAgent(
+                node,
+                kernel -> new HookedKernel(kernel, step -> {
+                    if (failures.compareAndSet(step, null)) {
+                        throw new IllegalStateException("no more room at " + step);
+                    }
+                }),
+                BLOCKS);
         TestPod pod = pod();
 
         assertProblem(() -> agent.endpoints.attach(request("c1", pod)), "kernel-refused", "no more room at " + failing);
@@ -426,9 +437,7 @@ class EndpointServiceIT {
         assertThat(pod.hasInterface("eth0")).isFalse();
         Attachment attachment = after.endpoints.attach(request("c1", pod)).attachment();
         assertThat(TestPod.reaches(
-                        node.namespace(),
-                        pod.namespace(),
-                        addresses(attachment).getFirst()))
+                        node.namespace(), pod.namespace(), addresses(attachment).getFirst()))
                 .isTrue();
     }
 
@@ -492,13 +501,16 @@ class EndpointServiceIT {
             try (var callers = Executors.newVirtualThreadPerTaskExecutor()) {
                 for (int i = 0; i < 50; i++) {
                     AttachRequest request = request("r" + round + "-" + i, all.get(i));
-                    callers.submit(() -> agent.endpoints.attach(request));
+                    callers.execute(() -> agent.endpoints.attach(request));
                 }
             }
             List<Attachment> attached = agent.endpoints.all();
             assertThat(attached).hasSize(50);
             assertThat(attached).extracting(Attachment::number).doesNotHaveDuplicates();
-            assertThat(attached).flatExtracting(Attachment::addresses).hasSize(100).doesNotHaveDuplicates();
+            assertThat(attached)
+                    .flatExtracting(Attachment::addresses)
+                    .hasSize(100)
+                    .doesNotHaveDuplicates();
             Set<Integer> indexes = new HashSet<>();
             podLinks().forEach(link -> indexes.add(link.index()));
             assertThat(attached).extracting(Attachment::ifindex).containsExactlyInAnyOrderElementsOf(indexes);
@@ -509,7 +521,7 @@ class EndpointServiceIT {
                     .isTrue();
 
             try (var callers = Executors.newVirtualThreadPerTaskExecutor()) {
-                attached.forEach(attachment -> callers.submit(() -> agent.endpoints.detach(attachment.containerId())));
+                attached.forEach(attachment -> callers.execute(() -> agent.endpoints.detach(attachment.containerId())));
             }
             assertNothingLeft(agent);
         }
@@ -524,12 +536,15 @@ class EndpointServiceIT {
     /** Has an agent stop for ever at a step, as if it had been killed there. */
     private void crash(Step crash, Consumer<TestAgent> work) throws InterruptedException {
         var reached = new CountDownLatch(1);
-        var agent = new TestAgent(node, kernel -> new HookedKernel(kernel, step -> {
-            if (step == crash) {
-                reached.countDown();
-                sleepForEver();
-            }
-        }), BLOCKS);
+        var agent = new TestAgent(
+                node,
+                kernel -> new HookedKernel(kernel, step -> {
+                    if (step == crash) {
+                        reached.countDown();
+                        sleepForEver();
+                    }
+                }),
+                BLOCKS);
         Thread.ofPlatform().daemon().start(() -> work.accept(agent));
         reached.await();
         // the program is attached beside the netlink work, which goes on for a moment
@@ -597,7 +612,7 @@ class EndpointServiceIT {
     }
 
     /** Where a test may step in. */
-    private enum Step {
+    enum Step {
         ATTACHING,
         ATTACHED,
         ADMITTING,

@@ -98,8 +98,7 @@ final class TestAgent implements Realiser, AttachedReporter {
             case WorkloadRef.ByUid byUid ->
                 new Readiness.Ready(byUid.uid(), "shop", "of-" + byUid.uid(), POOL, identity, slot);
             case WorkloadRef.ByName byName ->
-                new Readiness.Ready(
-                        "uid-" + byName.name(), byName.namespace(), byName.name(), POOL, identity, slot);
+                new Readiness.Ready("uid-" + byName.name(), byName.namespace(), byName.name(), POOL, identity, slot);
         };
     }
 
@@ -133,30 +132,39 @@ final class TestAgent implements Realiser, AttachedReporter {
 
     private void openTables() {
         datapath.map("tables_v1")
-                .update(u32(7), ByteBuffer.wrap(new byte[24])
-                        .order(ByteOrder.nativeOrder())
-                        .putLong(8, ALLOW)
-                        .putLong(16, ALLOW)
-                        .array());
+                .update(
+                        u32(7),
+                        ByteBuffer.wrap(new byte[24])
+                                .order(ByteOrder.nativeOrder())
+                                .putLong(8, ALLOW)
+                                .putLong(16, ALLOW)
+                                .array());
         for (int slot : List.of(OPEN, ALSO_OPEN)) {
             datapath.map("slots_v1")
-                    .update(u32(slot), ByteBuffer.allocate(8)
-                            .order(ByteOrder.nativeOrder())
-                            .putLong(1L << 32 | 7)
-                            .array());
+                    .update(
+                            u32(slot),
+                            ByteBuffer.allocate(8)
+                                    .order(ByteOrder.nativeOrder())
+                                    .putLong(1L << 32 | 7)
+                                    .array());
         }
         for (int identity : List.of(1, 2, IDENTITY, OTHER_IDENTITY)) {
             datapath.map("peer_classes_v1")
-                    .update(ByteBuffer.allocate(8)
-                            .order(ByteOrder.nativeOrder())
-                            .putInt(0)
-                            .putInt(identity)
-                            .array(), u32(1));
+                    .update(
+                            ByteBuffer.allocate(8)
+                                    .order(ByteOrder.nativeOrder())
+                                    .putInt(0)
+                                    .putInt(identity)
+                                    .array(),
+                            u32(1));
         }
     }
 
     private static byte[] u32(int value) {
-        return ByteBuffer.allocate(4).order(ByteOrder.nativeOrder()).putInt(value).array();
+        return ByteBuffer.allocate(4)
+                .order(ByteOrder.nativeOrder())
+                .putInt(value)
+                .array();
     }
 
     private static LeaseConfig leaseConfig() {
