@@ -3,6 +3,7 @@ package io.pilus.lab;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -12,19 +13,15 @@ import java.util.stream.Stream;
 /** Collects the flows of all nodes of a lab while something is tried. */
 public final class FlowWatch implements AutoCloseable {
 
+    private static final Duration PAUSE = Duration.ofMillis(100);
+
     private final List<Flow> seen = new ArrayList<>();
-    private final List<Stream<String>> streams = new ArrayList<>();
+    private volatile boolean closed;
 
     /** Begins to watch. */
     public FlowWatch(Lab lab) {
         for (Node node : lab.nodes()) {
-            try {
-                Stream<String> lines = node.api().lines("/v1/flows?follow=true");
-                streams.add(lines);
-                Thread.ofVirtual().name("flows of " + node.name()).start(() -> collect(node, lines));
-            } catch (IOException e) {
-                throw new LabException("the agent of " + node.name() + " shows no flows", e);
-            }
+            Thread.ofVirtual().name("flows of " + node.name()).start(() -> collect(node));
         }
     }
 
@@ -53,16 +50,28 @@ public final class FlowWatch implements AutoCloseable {
 
     @Override
     public void close() {
-        streams.forEach(Stream::close);
+        closed = true;
     }
 
-    private void collect(Node node, Stream<String> lines) {
-        try {
-            lines.filter(line -> !line.isBlank())
-                    .map(line -> Flow.parse(node.name(), line))
-                    .forEach(this::add);
-        } catch (UncheckedIOException _) {
-            // the agent has ended, or nobody watches any more; whoever waits for a flow will say what is missing
+    /** Asks again and again for the newest: an agent may be restarted meanwhile, and keeps more than come in a pause. */
+    private void collect(Node node) {
+        Instant newest = Instant.MIN;
+        while (!closed) {
+            try (Stream<String> lines = node.api().lines("/v1/flows?limit=8192")) {
+                for (String line : lines.filter(line -> !line.isBlank()).toList()) {
+                    Flow flow = Flow.parse(node.name(), line);
+                    Instant time = Instant.parse(flow.time());
+                    if (time.isAfter(newest)) {
+                        newest = time;
+                        add(flow);
+                    }
+                }
+                Thread.sleep(PAUSE);
+            } catch (IOException | UncheckedIOException _) {
+                // the agent is being restarted; whoever waits for a flow will say what is missing
+            } catch (InterruptedException _) {
+                return;
+            }
         }
     }
 

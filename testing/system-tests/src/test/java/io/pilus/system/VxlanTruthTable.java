@@ -2,9 +2,9 @@ package io.pilus.system;
 
 import io.pilus.lab.Routing;
 
-class VxlanTruthTableIT extends TruthTable {
+class VxlanTruthTable extends TruthTable {
 
-    VxlanTruthTableIT() {
+    VxlanTruthTable() {
         super("pstv", 240, Routing.VXLAN);
     }
 }

@@ -2,9 +2,9 @@ package io.pilus.system;
 
 import io.pilus.lab.Routing;
 
-class NativeTruthTableIT extends TruthTable {
+class NativeTruthTable extends TruthTable {
 
-    NativeTruthTableIT() {
+    NativeTruthTable() {
         super("pstn", 241, Routing.NATIVE);
     }
 }
