@@ -62,8 +62,7 @@ class GroupCommit {
         try {
             return pending.outcome().join();
         } catch (CompletionException e) {
-            Throwable cause = e.getCause() == null ? e : e.getCause();
-            throw new EtcdUnavailableException(String.valueOf(cause.getMessage()), cause);
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
     }
 
