@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.Optional;
 import javax.net.ssl.SSLException;
 
-/** A client of a real etcd, with a short timeout. */
+/** A client of a real etcd. */
 record EtcdFixture(Client client, EtcdStore store, EpochStore epochs) implements AutoCloseable {
 
-    static final Duration TIMEOUT = Duration.ofSeconds(2);
+    static final Duration TIMEOUT = Duration.ofSeconds(5);
 
     static EtcdFixture connect(EtcdProcess etcd) {
         EtcdConfig config = new Settings(etcd.endpoints());

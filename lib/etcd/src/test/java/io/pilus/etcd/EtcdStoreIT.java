@@ -135,7 +135,7 @@ class EtcdStoreIT {
         long before = System.nanoTime();
 
         assertThatThrownBy(write::commit).isInstanceOf(EtcdUnavailableException.class);
-        assertThat(Duration.ofNanos(System.nanoTime() - before)).isLessThan(Duration.ofSeconds(4));
+        assertThat(Duration.ofNanos(System.nanoTime() - before)).isLessThan(EtcdFixture.TIMEOUT.plusSeconds(2));
 
         etcd.restart();
         Thread.sleep(EtcdFixture.TIMEOUT.plusSeconds(1));

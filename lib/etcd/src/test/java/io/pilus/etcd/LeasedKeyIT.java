@@ -39,7 +39,7 @@ class LeasedKeyIT {
 
             revokeLease();
 
-            await().atMost(Duration.ofSeconds(3))
+            await().atMost(Duration.ofSeconds(20))
                     .untilAsserted(() -> assertThat(fixture.store().get(key))
                             .hasValueSatisfying(
                                     now -> assertThat(now.createRevision()).isGreaterThan(before.createRevision())));
@@ -53,7 +53,7 @@ class LeasedKeyIT {
 
             fixture.store().transaction().delete(key).commit();
 
-            await().atMost(Duration.ofSeconds(4))
+            await().atMost(Duration.ofSeconds(20))
                     .until(() -> fixture.store().get(key).isPresent());
         }
     }

@@ -37,7 +37,7 @@ class BadDaysIT {
                 var listener = Listener.on(new TestConfig(List.of(etcd.endpoint(2))), PREFIX)) {
             await().atMost(LONG).until(() -> listener.changes.size() == 1);
             put(client, "a", "1");
-            await().until(() -> listener.changes.size() == 2);
+            await().atMost(LONG).until(() -> listener.changes.size() == 2);
 
             etcd.kill(0);
             etcd.kill(1);
@@ -76,10 +76,10 @@ class BadDaysIT {
         try (var etcd = EtcdProcess.start();
                 Client client = open(etcd);
                 var listener = Listener.on(new TestConfig(etcd.endpoints()), PREFIX)) {
-            await().until(() -> listener.changes.size() == 1);
+            await().atMost(LONG).until(() -> listener.changes.size() == 1);
             assertThat(listener.snapshots().getFirst().store()).isNull();
             StoreId store = epochs(etcd, client).findOrCreate();
-            await().until(() -> listener.snapshots().size() == 2);
+            await().atMost(LONG).until(() -> listener.snapshots().size() == 2);
             assertThat(listener.snapshots().getLast().store()).isEqualTo(store);
             put(client, "a", "1");
             Path snapshot = directory.resolve("snapshot");
@@ -89,7 +89,7 @@ class BadDaysIT {
                 newest = put(client, "b", Integer.toString(i));
             }
             long seen = newest;
-            await().until(() -> listener.changes.getLast().revision() == seen);
+            await().atMost(LONG).until(() -> listener.changes.getLast().revision() == seen);
 
             etcd.kill();
             etcd.restore(snapshot);
@@ -121,14 +121,14 @@ class BadDaysIT {
                     new ResumePoint.Position(later, position),
                     new ResumePoint.Position(store, position + 1000))) {
                 try (var listener = Listener.resuming(config, PREFIX, stranger)) {
-                    await().until(() -> listener.changes.size() == 1);
+                    await().atMost(LONG).until(() -> listener.changes.size() == 1);
                     assertThat(listener.snapshots()).hasSize(1);
                 }
             }
             try (var listener = Listener.resuming(config, PREFIX, new ResumePoint.Position(store, position))) {
-                await().until(() -> listener.health().isOk());
+                await().atMost(LONG).until(() -> listener.health().isOk());
                 put(client, "a", "2");
-                await().until(() -> listener.changes.size() == 1);
+                await().atMost(LONG).until(() -> listener.changes.size() == 1);
                 assertThat(listener.snapshots()).isEmpty();
             }
         }
@@ -137,9 +137,9 @@ class BadDaysIT {
     @Test
     void losesAndRepeatsNothingWhileEtcdIsKilledUnderLoad() throws Exception {
         try (var etcd = EtcdProcess.start();
-                Client client = open(etcd);
+                Client client = EtcdClients.open(new TestConfig(etcd.endpoints()));
                 var listener = Listener.on(new TestConfig(etcd.endpoints()), PREFIX)) {
-            await().until(() -> listener.changes.size() == 1);
+            await().atMost(LONG).until(() -> listener.changes.size() == 1);
             Map<Long, String> acknowledged = new TreeMap<>();
             var writing = new AtomicBoolean(true);
             Thread writer = Thread.startVirtualThread(() -> {
@@ -176,7 +176,7 @@ class BadDaysIT {
     }
 
     private static Client open(EtcdProcess etcd) throws Exception {
-        return EtcdClients.open(new TestConfig(etcd.endpoints()));
+        return EtcdClients.open(new TestConfig(etcd.endpoints()).patient());
     }
 
     private static EpochStore epochs(EtcdProcess etcd, Client client) {

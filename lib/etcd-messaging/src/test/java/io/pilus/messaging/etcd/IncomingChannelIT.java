@@ -45,7 +45,7 @@ class IncomingChannelIT {
     static void start() throws Exception {
         etcd = EtcdProcess.start();
         config = new TestConfig(etcd.endpoints());
-        client = EtcdClients.open(config);
+        client = EtcdClients.open(config.patient());
         kv = client.getKVClient();
         store = new EpochStore(client, new EtcdStore(client, config), config).findOrCreate();
     }
@@ -61,7 +61,7 @@ class IncomingChannelIT {
         put("a", "1");
         put("b", "1");
         try (var listener = Listener.on(config, prefix)) {
-            await().until(() -> listener.changes.size() == 1);
+            await().atMost(LONG).until(() -> listener.changes.size() == 1);
 
             kv.txn()
                     .Then(
@@ -70,7 +70,7 @@ class IncomingChannelIT {
                             Op.put(key("c"), text("2"), PutOption.DEFAULT))
                     .commit()
                     .join();
-            await().until(() -> listener.changes.size() == 2);
+            await().atMost(LONG).until(() -> listener.changes.size() == 2);
 
             assertThat(listener.snapshots().getFirst().entries())
                     .extracting(EtcdChange.Entry::key)
@@ -177,10 +177,10 @@ class IncomingChannelIT {
         put("kept", "1");
         try (var proxy = new TcpProxy(etcd.endpoint());
                 var listener = Listener.on(new TestConfig(List.of(proxy.endpoint())), prefix)) {
-            await().until(() -> listener.changes.size() == 1);
+            await().atMost(LONG).until(() -> listener.changes.size() == 1);
 
             proxy.cut();
-            await().until(() -> !listener.health().isOk());
+            await().atMost(LONG).until(() -> !listener.health().isOk());
             kv.delete(key("gone")).join();
             put("kept", "2");
             put("new", "2");
@@ -188,7 +188,7 @@ class IncomingChannelIT {
             proxy.mend();
             await().atMost(LONG).until(() -> listener.changes.size() == 2);
             put("new", "3");
-            await().until(() -> listener.changes.size() == 3);
+            await().atMost(LONG).until(() -> listener.changes.size() == 3);
 
             assertThat(listener.snapshots()).hasSize(2);
             assertThat(listener.state()).isEqualTo(Map.of(prefix + "kept", "2", prefix + "new", "3"));
@@ -201,7 +201,7 @@ class IncomingChannelIT {
     void losesNothingWhenItIsCutOff() {
         try (var proxy = new TcpProxy(etcd.endpoint());
                 var listener = Listener.on(new TestConfig(List.of(proxy.endpoint())), prefix)) {
-            await().until(() -> listener.changes.size() == 1);
+            await().atMost(LONG).until(() -> listener.changes.size() == 1);
 
             List<Long> written = new ArrayList<>();
             for (int i = 0; i < 300; i++) {
@@ -230,7 +230,7 @@ class IncomingChannelIT {
                 "test", prefix, 1000, 256 << 10, 500, EtcdIncomingChannel.FailureStrategy.REDELIVER);
         String kibibyte = "x".repeat(1024);
         try (var listener = Listener.with(config, settings, change -> gate.acquireUninterruptibly())) {
-            await().until(() -> listener.meter("buffered.changes") == 1);
+            await().atMost(LONG).until(() -> listener.meter("buffered.changes") == 1);
 
             long first = put("k", kibibyte);
             for (int i = 1; i < 5000; i += 250) {
@@ -263,16 +263,16 @@ class IncomingChannelIT {
                 throw new IllegalStateException("no");
             }
         })) {
-            await().until(() -> listener.changes.size() == 1);
+            await().atMost(LONG).until(() -> listener.changes.size() == 1);
 
             failing.set(true);
             long first = put("a", "1");
             long second = put("a", "2");
-            await().until(() -> !listener.health().isOk());
+            await().atMost(LONG).until(() -> !listener.health().isOk());
             assertThat(listener.health().getMessage()).contains("no");
             failing.set(false);
 
-            await().until(() -> listener.revisions().size() == 2);
+            await().atMost(LONG).until(() -> listener.revisions().size() == 2);
             assertThat(listener.revisions())
                     .extracting(EtcdChange.Revision::revision)
                     .containsExactly(first, second);
@@ -289,14 +289,14 @@ class IncomingChannelIT {
         };
         try (var ignoring = Listener.with(config, settings(EtcdIncomingChannel.FailureStrategy.IGNORE), picky);
                 var ending = Listener.with(config, settings(EtcdIncomingChannel.FailureStrategy.FAIL), picky)) {
-            await().until(() -> ignoring.changes.size() == 1 && ending.changes.size() == 1);
+            await().atMost(LONG).until(() -> ignoring.changes.size() == 1 && ending.changes.size() == 1);
 
             put("a", "1");
             put("a", "2");
 
-            await().until(() -> ignoring.meter("refusals") == 2);
+            await().atMost(LONG).until(() -> ignoring.meter("refusals") == 2);
             assertThat(ignoring.health().isOk()).isTrue();
-            await().until(() -> !ending.health().isOk());
+            await().atMost(LONG).until(() -> !ending.health().isOk());
             assertThat(ending.meter("refusals")).isEqualTo(1);
             assertThat(ending.ended.get()).hasMessage("no");
         }

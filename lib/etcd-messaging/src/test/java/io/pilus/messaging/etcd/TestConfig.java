@@ -5,12 +5,17 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
-/** Settings of an etcd without TLS, with a short timeout. */
-record TestConfig(List<String> endpoints) implements EtcdConfig {
+/** Settings of an etcd without TLS. */
+record TestConfig(List<String> endpoints, Duration timeout) implements EtcdConfig {
 
-    @Override
-    public Duration timeout() {
-        return Duration.ofSeconds(3);
+    /** For a channel under test. */
+    TestConfig(List<String> endpoints) {
+        this(endpoints, Duration.ofSeconds(4));
+    }
+
+    /** For a test's own reads and writes, on a machine that may be busy. */
+    TestConfig patient() {
+        return new TestConfig(endpoints, Duration.ofSeconds(30));
     }
 
     @Override
