@@ -20,6 +20,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -40,6 +42,11 @@ public final class EtcdProcess implements AutoCloseable {
     private static final int FIRST_PORT = 20_000;
 
     private static final int LAST_PORT = 32_000;
+
+    /** Ports that this JVM has taken: none is taken twice. */
+    private static final Set<Integer> TAKEN = ConcurrentHashMap.newKeySet();
+
+    private static final int ATTEMPTS = 5;
 
     private static final Pattern REVISION = Pattern.compile("\"revision\":\"(\\d+)\"");
 
@@ -140,18 +147,23 @@ public final class EtcdProcess implements AutoCloseable {
      * @throws IllegalStateException when there is no etcd, or when it does not come up; says what it logged last
      */
     public static EtcdProcess start(Options options) {
-        EtcdProcess etcd;
-        try {
-            etcd = new EtcdProcess(options);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        try {
-            etcd.restart();
-            return etcd;
-        } catch (RuntimeException e) {
-            etcd.close();
-            throw e;
+        for (int attempt = 1; ; attempt++) {
+            EtcdProcess etcd;
+            try {
+                etcd = new EtcdProcess(options);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            try {
+                etcd.restart();
+                return etcd;
+            } catch (RuntimeException e) {
+                etcd.close();
+                // between looking for a free port and listening on it, somebody else may take it
+                if (attempt == ATTEMPTS || !String.valueOf(e.getMessage()).contains("address already in use")) {
+                    throw e;
+                }
+            }
         }
     }
 
@@ -444,7 +456,7 @@ public final class EtcdProcess implements AutoCloseable {
         var random = new Random();
         for (int attempt = 0; attempt < 1000; attempt++) {
             int port = random.nextInt(FIRST_PORT, LAST_PORT);
-            if (isFree(address, port)) {
+            if (TAKEN.add(port) && isFree(address, port)) {
                 return port;
             }
         }
