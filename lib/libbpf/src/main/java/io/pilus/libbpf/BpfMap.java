@@ -3,6 +3,7 @@ package io.pilus.libbpf;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import jnr.constants.platform.Errno;
@@ -79,11 +80,23 @@ public final class BpfMap implements AutoCloseable {
 
     public Optional<byte[]> lookup(byte[] key) {
         byte[] value = new byte[valueSize];
-        int result = LibBpf.INSTANCE.bpf_map_lookup_elem(fd, key(key), value);
+        return found(LibBpf.INSTANCE.bpf_map_lookup_elem(fd, key(key), value), "bpf_map_lookup_elem", value);
+    }
+
+    /** Removes the key and gives its last value, as one step. Not every type of map can. */
+    public Optional<byte[]> take(byte[] key) {
+        byte[] value = new byte[valueSize];
+        return found(
+                LibBpf.INSTANCE.bpf_map_lookup_and_delete_elem(fd, key(key), value),
+                "bpf_map_lookup_and_delete_elem",
+                value);
+    }
+
+    private Optional<byte[]> found(int result, String call, byte[] value) {
         if (result == -Errno.ENOENT.intValue()) {
             return Optional.empty();
         }
-        Kernel.check(result, "bpf_map_lookup_elem", name);
+        Kernel.check(result, call, name);
         return Optional.of(value);
     }
 
@@ -114,7 +127,7 @@ public final class BpfMap implements AutoCloseable {
             }
             int[] count = {batch.size()};
             int result = LibBpf.INSTANCE.bpf_map_update_batch(fd, keys.array(), values.array(), count, null);
-            if (result == -Errno.EOPNOTSUPP.intValue() || result == -524 /* the kernel's own ENOTSUPP */) {
+            if (isUnsupported(result)) {
                 batch.forEach(entry -> update(entry.key(), entry.value()));
             } else {
                 Kernel.check(result, "bpf_map_update_batch", name);
@@ -148,13 +161,50 @@ public final class BpfMap implements AutoCloseable {
         }
     }
 
-    /** All keys with their values, as {@link #keys}. */
+    /** All keys with their values, as {@link #keys}; a thousand a call where the type of map can. */
     public List<Entry> entries() {
+        List<Entry> entries = new ArrayList<>();
+        byte[] from = null;
+        int room = Math.min(BATCH, maxEntries);
+        while (true) {
+            byte[] next = new byte[Math.max(keySize, Integer.BYTES)];
+            byte[] keys = new byte[room * keySize];
+            byte[] values = new byte[room * valueSize];
+            int[] count = {room};
+            int result = LibBpf.INSTANCE.bpf_map_lookup_batch(fd, from, next, keys, values, count, null);
+            if (isUnsupported(result)) {
+                return entriesOneByOne();
+            }
+            if (result == -Errno.ENOSPC.intValue()) {
+                room *= 2; // a bucket of the hash holds more
+                continue;
+            }
+            boolean last = result == -Errno.ENOENT.intValue();
+            if (!last) {
+                Kernel.check(result, "bpf_map_lookup_batch", name);
+            }
+            for (int i = 0; i < count[0]; i++) {
+                entries.add(new Entry(
+                        Arrays.copyOfRange(keys, i * keySize, (i + 1) * keySize),
+                        Arrays.copyOfRange(values, i * valueSize, (i + 1) * valueSize)));
+            }
+            if (last) {
+                return entries;
+            }
+            from = next;
+        }
+    }
+
+    private List<Entry> entriesOneByOne() {
         List<Entry> entries = new ArrayList<>();
         for (byte[] key : keys()) {
             lookup(key).ifPresent(value -> entries.add(new Entry(key, value)));
         }
         return entries;
+    }
+
+    private static boolean isUnsupported(int result) {
+        return result == -Errno.EOPNOTSUPP.intValue() || result == -524 /* the kernel's own ENOTSUPP */;
     }
 
     public void pin(Path path) {

@@ -71,11 +71,22 @@ public interface LibBpf {
 
     int bpf_map_lookup_elem(int fd, @In byte[] key, @Out byte[] value);
 
+    int bpf_map_lookup_and_delete_elem(int fd, @In byte[] key, @Out byte[] value);
+
     int bpf_map_update_elem(int fd, @In byte[] key, @In byte[] value, @u_int64_t long flags);
 
     int bpf_map_delete_elem(int fd, @In byte[] key);
 
     int bpf_map_get_next_key(int fd, @In byte @Nullable [] key, @Out byte[] next);
+
+    int bpf_map_lookup_batch(
+            int fd,
+            @In byte @Nullable [] from,
+            @Out byte[] next,
+            @Out byte[] keys,
+            @Out byte[] values,
+            @In @Out int[] count,
+            @In @Nullable Pointer options);
 
     int bpf_map_update_batch(
             int fd, @In byte[] keys, @In byte[] values, @In @Out int[] count, @In @Nullable Pointer options);
