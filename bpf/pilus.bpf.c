@@ -12,6 +12,7 @@
 #include "lib/fragment.h"
 #include "lib/neighbour.h"
 #include "lib/toobig.h"
+#include "lib/vxlan.h"
 #include "lib/forward.h"
 
 #include "hooks/from_pod.h"

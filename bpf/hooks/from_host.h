@@ -12,7 +12,7 @@ int from_host(struct __sk_buff *skb)
 
 	if (!p)
 		return TC_ACT_SHOT;
-	packet_clear_parties(p);
+	packet_clear(p);
 	verdict = packet_parse(skb, p);
 	if (!verdict && (p->flags & PACKET_ND ||
 			 addr_is_local_scope(&p->destination, p->flags)))

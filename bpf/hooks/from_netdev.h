@@ -29,7 +29,7 @@ int from_netdev(struct __sk_buff *skb)
 	if (skb->protocol != bpf_htons(ETH_P_IP) &&
 	    skb->protocol != bpf_htons(ETH_P_IPV6))
 		return TC_ACT_UNSPEC;
-	packet_clear_parties(p);
+	packet_clear(p);
 	verdict = packet_parse(skb, p);
 	if (verdict && verdict != PILUS_DROP_MAPPED_ADDRESS) {
 		/* no pod ever sees it: the node's own stack may judge it */

@@ -52,7 +52,7 @@ int from_overlay(struct __sk_buff *skb)
 
 	if (!p)
 		return TC_ACT_SHOT;
-	packet_clear_parties(p);
+	packet_clear(p);
 	/* asked for IPv4 it says what the tunnel is; IPv6 must be asked for */
 	if (!bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0)) {
 		addr_from_ipv4(&outer, bpf_htonl(key.remote_ipv4));

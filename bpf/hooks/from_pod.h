@@ -42,7 +42,7 @@ int from_pod(struct __sk_buff *skb)
 
 	if (!p)
 		return TC_ACT_SHOT;
-	packet_clear_parties(p);
+	packet_clear(p);
 	sender = bpf_map_lookup_elem(&endpoints_v1, &ifindex);
 	if (!sender)
 		return drop(skb, PILUS_DROP_NO_INTERFACE, PILUS_EGRESS);

@@ -6,6 +6,7 @@
 #include "lib/conntrack.h"
 #include "lib/endpoint.h"
 #include "lib/toobig.h"
+#include "lib/vxlan.h"
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -20,18 +21,6 @@ static __noinline int drop(struct __sk_buff *skb, __u32 verdict,
 		p->rule = 0;
 	event_verdict(skb, verdict, direction, 0);
 	return TC_ACT_SHOT;
-}
-
-/*
- * Neither pointer may lose its volatile: the compiler would take the zeros that
- * read-only data holds before it is loaded.
- */
-static __always_inline void mac_copy(__u8 *to, const volatile __u8 *from)
-{
-	int i;
-
-	for (i = 0; i < ETH_ALEN; i++)
-		to[i] = from[i];
 }
 
 static __always_inline bool set_macs(struct __sk_buff *skb,
@@ -66,7 +55,11 @@ static __always_inline int forward_to_host(struct __sk_buff *skb)
 	return bpf_redirect(pilus_config.host_ifindex, 0);
 }
 
-/* Inside VXLAN to another node, with the sender's identity as VNI. */
+/*
+ * Inside VXLAN to another node, with the sender's identity as VNI. The kernel's
+ * device does what ours cannot: IPv6 underneath, which wants a checksum, and
+ * segments of other protocols than TCP and UDP.
+ */
 static __noinline int forward_tunnelled(struct __sk_buff *skb,
 					const struct pilus_addr *node,
 					const __u8 *mac, __u32 identity)
@@ -77,6 +70,12 @@ static __noinline int forward_tunnelled(struct __sk_buff *skb,
 	};
 	__u64 flags = BPF_F_DONT_FRAGMENT;
 
+	if (addr_is_mapped(node) &&
+	    !vxlan_push_ipv4(skb, node, mac, identity)) {
+		skb->mark = 0;
+		return bpf_redirect_neigh(pilus_config.uplink_ifindex, NULL, 0,
+					  0);
+	}
 	if (addr_is_mapped(node)) {
 		key.remote_ipv4 = bpf_ntohl(node->word[3]);
 		flags |= BPF_F_ZERO_CSUM_TX;
@@ -179,8 +178,14 @@ packet_set_receiver(struct packet *p, const struct pilus_destination *to)
 	p->destination_managed = true;
 }
 
-static __always_inline void packet_clear_parties(struct packet *p)
+/* Whatever is told of a packet before it was parsed must not be of another. */
+static __always_inline void packet_clear(struct packet *p)
 {
+	__builtin_memset(&p->source, 0, sizeof(p->source));
+	__builtin_memset(&p->destination, 0, sizeof(p->destination));
+	p->source_port = 0;
+	p->destination_port = 0;
+	p->protocol = 0;
 	p->source_identity = 0;
 	p->destination_identity = 0;
 	p->source_slot = 0;

@@ -108,6 +108,18 @@ static __always_inline struct packet *packet_get(void)
 	return bpf_map_lookup_elem(&packet_scratch, &zero);
 }
 
+/*
+ * Neither pointer may lose its volatile: the compiler would take the zeros that
+ * read-only data holds before it is loaded.
+ */
+static __always_inline void mac_copy(__u8 *to, const volatile __u8 *from)
+{
+	int i;
+
+	for (i = 0; i < ETH_ALEN; i++)
+		to[i] = from[i];
+}
+
 static __always_inline bool addr_equal(const struct pilus_addr *a,
 				       const struct pilus_addr *b)
 {
