@@ -30,5 +30,7 @@ struct pilus_abi {
 	struct pilus_ct_entry ct_entry;
 	struct pilus_counter_key counter_key;
 	struct pilus_counter counter;
+	struct pilus_event_key event_key;
+	struct pilus_event_gate event_gate;
 	struct pilus_event event;
 } pilus_abi;

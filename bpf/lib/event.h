@@ -20,30 +20,12 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events_v1 SEC(".maps");
 
-/* What has had its event: an event stands for all like it since the last. */
-struct event_key {
-	struct pilus_addr peer;
-	__u32 endpoint;
-	__u32 rule;
-	__u16 port;
-	__u8 protocol;
-	__u8 verdict;
-	__u8 direction;
-	__u8 flags; /* enum pilus_event_flags */
-	__u8 zero[2];
-};
-
-struct event_gate {
-	__u64 last; /* ns since boot */
-	__u64 pending; /* packets since then */
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
-	__type(key, struct event_key);
-	__type(value, struct event_gate);
-} event_gates_v1 SEC(".maps");
+	__type(key, struct pilus_event_key);
+	__type(value, struct pilus_event_gate);
+} event_gates_v2 SEC(".maps");
 
 /* Tokens in ns of the rate that refills them (a virtual clock per endpoint). */
 struct budget {
@@ -65,7 +47,7 @@ struct {
 	__type(value, struct budget);
 } connection_budgets_v1 SEC(".maps");
 
-/* Events that could not be told: 0 over budget, 1 ring full. */
+/* Events that had to wait for the agent's next look: 0 over budget, 1 ring full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
@@ -133,7 +115,8 @@ static __noinline void event_count(struct __sk_buff *skb, __u32 endpoint,
 	bpf_map_update_elem(&verdicts_v1, &key, &fresh, BPF_ANY);
 }
 
-static __noinline void event_send(struct packet *p, struct event_key *key,
+/* Returns whether it could be told. */
+static __noinline bool event_send(struct packet *p, struct pilus_event_key *key,
 				  __u32 identity, __u32 packets)
 {
 	struct pilus_event *event;
@@ -141,18 +124,18 @@ static __noinline void event_send(struct packet *p, struct event_key *key,
 	if (!budget_take(&event_budgets_v1, key->endpoint,
 			 pilus_config.event_rate)) {
 		event_lost(0);
-		return;
+		return false;
 	}
 	event = bpf_ringbuf_reserve(&events_v1, sizeof(*event), 0);
 	if (!event) {
 		event_lost(1);
-		return;
+		return false;
 	}
 	event->time = bpf_ktime_get_ns();
 	event->source = p->source;
 	event->destination = p->destination;
 	event->source_port = bpf_ntohs(p->source_port);
-	event->destination_port = packet_policy_port(p, false);
+	event->destination_port = key->port;
 	event->protocol = p->protocol;
 	event->verdict = key->verdict;
 	event->direction = key->direction;
@@ -162,6 +145,22 @@ static __noinline void event_send(struct packet *p, struct event_key *key,
 	event->rule = key->rule;
 	event->packets = packets;
 	bpf_ringbuf_submit(event, 0);
+	return true;
+}
+
+/* The first of its kind, or the first for long. */
+static __noinline void event_open(struct packet *p, struct pilus_event_key *key,
+				  bool subject_sends, __u32 identity)
+{
+	struct pilus_event_gate fresh = {
+		.last = bpf_ktime_get_coarse_ns(),
+		.subject = subject_sends ? p->source : p->destination,
+		.identity = identity,
+		.source_port = bpf_ntohs(p->source_port),
+	};
+
+	fresh.pending = !event_send(p, key, identity, 1);
+	bpf_map_update_elem(&event_gates_v2, key, &fresh, BPF_ANY);
 }
 
 /**
@@ -176,15 +175,16 @@ static __noinline void event_send(struct packet *p, struct event_key *key,
 int event_verdict(struct __sk_buff *skb, __u32 verdict, __u32 direction,
 		  __u32 as_reply)
 {
-	struct event_gate fresh = {}, *gate;
-	struct event_key key = {};
+	bool subject_sends = (direction == PILUS_EGRESS) != !!as_reply;
+	struct pilus_event_key key = {};
+	struct pilus_event_gate *gate;
 	struct packet *p = packet_get();
+	__u64 now, packets;
 	__u32 identity;
-	__u64 packets;
 
 	if (!p)
 		return 0;
-	if ((direction == PILUS_EGRESS) != !!as_reply) {
+	if (subject_sends) {
 		key.endpoint = p->source_endpoint;
 		key.peer = p->destination;
 		identity = p->destination_identity;
@@ -201,21 +201,20 @@ int event_verdict(struct __sk_buff *skb, __u32 verdict, __u32 direction,
 	key.flags = as_reply ? PILUS_EVENT_REPLY : 0;
 	event_count(skb, key.endpoint, key.rule, verdict, direction);
 
-	fresh.last = bpf_ktime_get_coarse_ns();
-	gate = bpf_map_lookup_elem(&event_gates_v1, &key);
+	gate = bpf_map_lookup_elem(&event_gates_v2, &key);
 	if (!gate) {
-		bpf_map_update_elem(&event_gates_v1, &key, &fresh, BPF_ANY);
-		event_send(p, &key, identity, 1);
+		event_open(p, &key, subject_sends, identity);
 		return 0;
 	}
-	if (fresh.last - gate->last < SECOND) {
-		__sync_fetch_and_add(&gate->pending, 1);
+	__sync_fetch_and_add(&gate->pending, 1);
+	now = bpf_ktime_get_coarse_ns();
+	if (now - gate->last < SECOND)
 		return 0;
-	}
-	gate->last = fresh.last;
-	packets = gate->pending + 1;
-	__sync_fetch_and_add(&gate->pending, -(packets - 1));
-	event_send(p, &key, identity, packets);
+	gate->last = now;
+	packets = __sync_lock_test_and_set(&gate->pending, 0);
+	/* another CPU may have told of them just now */
+	if (packets && !event_send(p, &key, identity, packets))
+		__sync_fetch_and_add(&gate->pending, packets);
 	return 0;
 }
 

@@ -218,8 +218,33 @@ enum pilus_event_flags {
 };
 
 /*
- * events_v1 (ring buffer): the first packet of each (endpoint, peer, port,
- * verdict, rule), then a summary a second, within the endpoint's budget.
+ * event_gates_v2: what has had its event. What came since waits for the next
+ * such packet; when none comes, the agent tells of it and removes the gate.
+ */
+struct pilus_event_key {
+	struct pilus_addr peer;
+	__u32 endpoint;
+	__u32 rule;
+	__u16 port; /* ICMP: type << 8 | code */
+	__u8 protocol;
+	__u8 verdict;
+	__u8 direction; /* whose policy was asked */
+	__u8 flags; /* enum pilus_event_flags */
+	__u16 zero;
+};
+
+struct pilus_event_gate {
+	__u64 last; /* event, in coarse ns since boot */
+	__u64 pending; /* packets since then */
+	struct pilus_addr subject;
+	__u32 identity; /* of the peer */
+	__u16 source_port; /* of the packet that made this */
+	__u16 zero;
+};
+
+/*
+ * events_v1 (ring buffer): the first packet of each pilus_event_key, then a
+ * summary a second, within the endpoint's budget.
  */
 struct pilus_event {
 	__u64 time; /* ns since boot */

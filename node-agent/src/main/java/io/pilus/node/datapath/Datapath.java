@@ -188,6 +188,11 @@ public final class Datapath {
         return new RingBuffer(map("events_v1"), bytes -> consumer.accept(Event.LAYOUT.decode(bytes)));
     }
 
+    /** What events are still owed for. */
+    public TypedMap<EventGate.Key, EventGate> eventGates() {
+        return new TypedMap<>(map("event_gates_v2"), EventGate.Key.LAYOUT, EventGate.LAYOUT);
+    }
+
     /** A map by its name in {@code pilus/abi.h}, which stays open as long as this. */
     public BpfMap map(String name) {
         return maps.computeIfAbsent(name, _ -> BpfMap.pinned(mapPins.resolve(name)));

@@ -33,6 +33,8 @@ public record Event(
     /** The packet travels against the direction in which the connection was opened. */
     public static final int REPLY = 1;
 
+    private static final int INGRESS = 1;
+
     public static final Layout<Event> LAYOUT = Layout.<Event>of("pilus_event")
             .u64("time", Event::time)
             .address("source", Event::source)
@@ -61,4 +63,13 @@ public record Event(
                     r.u32("peer"),
                     r.u32("rule"),
                     r.u32("packets")));
+
+    /** Of the packet, the subject is the sender when the policy asked is its egress, or when it replies. */
+    public boolean subjectSends() {
+        return subjectSends(direction, flags);
+    }
+
+    static boolean subjectSends(int direction, int flags) {
+        return (direction == INGRESS) == ((flags & REPLY) != 0);
+    }
 }

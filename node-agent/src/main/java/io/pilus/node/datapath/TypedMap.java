@@ -62,6 +62,11 @@ public final class TypedMap<K, V> {
         return map.delete(keys.encode(key));
     }
 
+    /** Removes the key and gives its last value, as one step. */
+    public Optional<V> take(K key) {
+        return map.take(keys.encode(key)).map(values::decode);
+    }
+
     /** All entries. What comes or goes meanwhile may be missed or seen. */
     public Map<K, V> entries() {
         Map<K, V> entries = new LinkedHashMap<>();

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A verdict of the datapath, in people's words.
  *
+ * @param cursor its place among the flows of this node, for {@code after}: the agent's run, and an ascending number
  * @param verdict as docs/reference/verdicts.md names it
  * @param direction whose policy decided: {@code egress} of the opener, {@code ingress} of the receiver
  * @param reply the packet travelled against the connection's opening
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Flow(
+        Cursor cursor,
         Instant time,
         String verdict,
         String direction,

@@ -9,25 +9,29 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
 
-/** Reads counters and sweeps connections, from time to time. */
+/** Tells what the datapath owes, reads counters and sweeps connections, from time to time. */
 @Singleton
 class Housekeeping {
 
     private static final Logger LOG = Logger.getLogger(Housekeeping.class);
+    private static final int TELL_SECONDS = 1;
     private static final int COUNT_SECONDS = 5;
     private static final int SWEEP_SECONDS = 30;
 
+    private final EventTails tails;
     private final VerdictCounts counts;
     private final ConnectionSweeper sweeper;
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("housekeeping").daemon().factory());
 
-    Housekeeping(VerdictCounts counts, ConnectionSweeper sweeper) {
+    Housekeeping(EventTails tails, VerdictCounts counts, ConnectionSweeper sweeper) {
+        this.tails = tails;
         this.counts = counts;
         this.sweeper = sweeper;
     }
 
     void start(@Observes StartupEvent event) {
+        every(TELL_SECONDS, "telling of quiet flows", tails::tell);
         every(COUNT_SECONDS, "counting verdicts", counts::refresh);
         every(SWEEP_SECONDS, "sweeping connections", sweeper::sweep);
     }

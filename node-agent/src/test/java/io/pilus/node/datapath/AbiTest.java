@@ -36,6 +36,8 @@ class AbiTest {
                     Connection.Key.LAYOUT,
                     Counter.LAYOUT,
                     Counter.Key.LAYOUT,
+                    EventGate.LAYOUT,
+                    EventGate.Key.LAYOUT,
                     Event.LAYOUT)) {
                 Btf.Struct struct = abi.btf().struct(layout.struct());
 
@@ -103,6 +105,8 @@ class AbiTest {
         readBack(Connection.Key.LAYOUT, new Connection.Key(IPV4, IPV6, 443, 65535, 6, 0));
         readBack(Counter.LAYOUT, new Counter(5, 1500));
         readBack(Counter.Key.LAYOUT, new Counter.Key(7, 0xffffff, 41, 2));
+        readBack(EventGate.LAYOUT, new EventGate(1L << 50, 17, IPV4, 301, 40000));
+        readBack(EventGate.Key.LAYOUT, new EventGate.Key(IPV6, 7, 0xffffff, 443, 17, 16, 1, 1));
         readBack(Event.LAYOUT, new Event(1L << 50, IPV4, IPV6, 40000, 443, 17, 16, 1, 1, 7, 301, 5, 1000));
     }
 
