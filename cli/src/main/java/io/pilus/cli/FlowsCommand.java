@@ -1,13 +1,13 @@
 package io.pilus.cli;
 
 import io.pilus.lab.Flow;
+import io.pilus.lab.FlowStream;
 import io.pilus.lab.LabState;
 import io.pilus.lab.LabState.NodeState;
 import io.pilus.lab.Rest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -53,25 +53,36 @@ final class FlowsCommand implements Callable<Integer> {
             throw new UserException("no node '" + node + "' in lab " + lab.name());
         }
         Console console = Console.standard();
-        List<Thread> readers = new ArrayList<>();
-        for (NodeState each : nodes) {
-            readers.add(Thread.ofVirtual().start(() -> show(each, console)));
-        }
-        for (Thread reader : readers) {
-            reader.join();
+        if (follow) {
+            List<FlowStream> streams = nodes.stream()
+                    .map(each -> FlowStream.follow(each.name(), agent(each), flow -> show(flow, console), console::say))
+                    .toList();
+            for (FlowStream stream : streams) {
+                stream.join();
+            }
+        } else {
+            nodes.forEach(each -> showRecent(each, console));
         }
         return 0;
     }
 
-    private void show(NodeState from, Console console) {
-        try (Stream<String> lines =
-                Rest.at(Path.of(from.socket())).lines("/v1/flows" + (follow ? "?follow=true" : ""))) {
+    private static Rest agent(NodeState node) {
+        return Rest.at(Path.of(node.socket()));
+    }
+
+    private void showRecent(NodeState from, Console console) {
+        try (Stream<String> lines = agent(from).lines("/v1/flows")) {
             lines.filter(line -> !line.isBlank())
                     .map(line -> Flow.parse(from.name(), line))
-                    .filter(verdict::matches)
-                    .forEach(flow -> console.print(line(flow)));
+                    .forEach(flow -> show(flow, console));
         } catch (IOException | UncheckedIOException e) {
             console.say("the agent of " + from.name() + " does not answer: " + e.getMessage());
+        }
+    }
+
+    private void show(Flow flow, Console console) {
+        if (verdict.matches(flow)) {
+            console.print(line(flow));
         }
     }
 

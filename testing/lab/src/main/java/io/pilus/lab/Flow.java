@@ -9,6 +9,7 @@ import java.util.Locale;
  * One line of an agent's flows.
  *
  * @param node whose agent said so
+ * @param cursor its place among the node's flows
  * @param verdict as bpf/include/pilus/verdict.h names it, without the prefix
  * @param document of the rule that decided, for example {@code NetworkPolicy shop/db}; empty when none did
  * @param path of the rule in its document
@@ -16,6 +17,7 @@ import java.util.Locale;
  */
 public record Flow(
         String node,
+        String cursor,
         String time,
         String verdict,
         String direction,
@@ -34,6 +36,7 @@ public record Flow(
             JsonNode json = JSON.readTree(line);
             return new Flow(
                     node,
+                    json.path("cursor").asText(),
                     json.path("time").asText(),
                     json.path("verdict").asText(),
                     json.path("direction").asText(),

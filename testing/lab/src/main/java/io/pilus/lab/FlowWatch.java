@@ -1,28 +1,23 @@
 package io.pilus.lab;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
-import java.util.stream.Stream;
 
 /** Collects the flows of all nodes of a lab while something is tried. */
 public final class FlowWatch implements AutoCloseable {
 
-    private static final Duration PAUSE = Duration.ofMillis(100);
-
     private final List<Flow> seen = new ArrayList<>();
-    private volatile boolean closed;
+    private final List<FlowStream> streams;
 
     /** Begins to watch. */
     public FlowWatch(Lab lab) {
-        for (Node node : lab.nodes()) {
-            Thread.ofVirtual().name("flows of " + node.name()).start(() -> collect(node));
-        }
+        // an agent may be restarted meanwhile; whoever waits for a flow will say what is missing
+        streams = lab.nodes().stream()
+                .map(node -> FlowStream.follow(node.name(), node.api(), this::add, _ -> {}))
+                .toList();
     }
 
     /** Forgets what it has seen. */
@@ -50,29 +45,7 @@ public final class FlowWatch implements AutoCloseable {
 
     @Override
     public void close() {
-        closed = true;
-    }
-
-    /** Asks again and again for the newest: an agent may be restarted meanwhile, and keeps more than come in a pause. */
-    private void collect(Node node) {
-        Instant newest = Instant.MIN;
-        while (!closed) {
-            try (Stream<String> lines = node.api().lines("/v1/flows?limit=8192")) {
-                for (String line : lines.filter(line -> !line.isBlank()).toList()) {
-                    Flow flow = Flow.parse(node.name(), line);
-                    Instant time = Instant.parse(flow.time());
-                    if (time.isAfter(newest)) {
-                        newest = time;
-                        add(flow);
-                    }
-                }
-                Thread.sleep(PAUSE);
-            } catch (IOException | UncheckedIOException _) {
-                // the agent is being restarted; whoever waits for a flow will say what is missing
-            } catch (InterruptedException _) {
-                return;
-            }
-        }
+        streams.forEach(FlowStream::close);
     }
 
     private synchronized void add(Flow flow) {

@@ -36,6 +36,10 @@ record UnixRest(Path socket) implements Rest {
     public Stream<String> lines(String path) throws IOException {
         SocketChannel channel = request("GET", path, Map.of(), "");
         Response response = Response.read(Channels.newInputStream(channel));
+        if (response.status() != 200) {
+            channel.close();
+            throw new IOException("GET " + path + " on " + socket + ": status " + response.status());
+        }
         var reader = new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8));
         return reader.lines().onClose(() -> {
             try {

@@ -2,9 +2,9 @@ package io.pilus.system;
 
 import io.pilus.lab.Routing;
 
-class NativeTruthTable extends TruthTable {
+class NativeTruthTableIT extends TruthTable {
 
-    NativeTruthTable() {
+    NativeTruthTableIT() {
         super("pstn", 241, Routing.NATIVE);
     }
 }

@@ -2,9 +2,9 @@ package io.pilus.system;
 
 import io.pilus.lab.Routing;
 
-class VxlanTruthTable extends TruthTable {
+class VxlanTruthTableIT extends TruthTable {
 
-    VxlanTruthTable() {
+    VxlanTruthTableIT() {
         super("pstv", 240, Routing.VXLAN);
     }
 }
