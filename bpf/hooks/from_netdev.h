@@ -21,11 +21,15 @@ int from_netdev(struct __sk_buff *skb)
 	const struct pilus_destination *from, *to;
 	const struct pilus_range *range = NULL;
 	struct packet *p = packet_get();
+	struct pilus_addr outer;
 	bool pool_source;
 	int verdict;
+	__u32 vni;
 
 	if (!p)
 		return TC_ACT_UNSPEC;
+	if (forward_is_tunnelled() && vxlan_pop_ipv4(skb, &outer, &vni))
+		return overlay_receive(skb, &outer, vni);
 	if (skb->protocol != bpf_htons(ETH_P_IP) &&
 	    skb->protocol != bpf_htons(ETH_P_IPV6))
 		return TC_ACT_UNSPEC;

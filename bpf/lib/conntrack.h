@@ -109,6 +109,21 @@ static __always_inline bool ct_expired(const struct pilus_ct_entry *entry,
 	return p->now - entry->seen > ct_lifetime(entry, protocol);
 }
 
+static __always_inline __u64 *ct_overflowed(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ct_overflowed_v1, &zero);
+}
+
+/* Most nodes never need the overflow table, and save a look-up that misses. */
+static __always_inline bool ct_has_overflowed(void)
+{
+	__u64 *overflowed = ct_overflowed();
+
+	return overflowed && *(volatile __u64 *)overflowed;
+}
+
 /* The main table missed: the one that it replaces, then the overflow. */
 static __noinline struct pilus_ct_entry *
 ct_find_elsewhere(const struct pilus_ct_key *key)
@@ -123,6 +138,8 @@ ct_find_elsewhere(const struct pilus_ct_key *key)
 		if (entry)
 			return entry;
 	}
+	if (!ct_has_overflowed())
+		return NULL;
 	return bpf_map_lookup_elem(&ct_overflow_v1, key);
 }
 
@@ -150,13 +167,32 @@ static __noinline void ct_insert(struct packet *p)
 
 	if (table && !bpf_map_update_elem(table, &p->key, &p->entry, BPF_ANY))
 		return;
-	bpf_map_update_elem(&ct_overflow_v1, &p->key, &p->entry, BPF_ANY);
-	overflowed = bpf_map_lookup_elem(&ct_overflowed_v1, &zero);
+	overflowed = ct_overflowed();
 	if (overflowed)
 		__sync_fetch_and_add(overflowed, 1);
+	bpf_map_update_elem(&ct_overflow_v1, &p->key, &p->entry, BPF_ANY);
 }
 
-/* Packets and bytes of a direction, and what its TCP flags say. */
+static __always_inline bool ct_forget_in(__u32 slot,
+					 const struct pilus_ct_key *key)
+{
+	void *table = bpf_map_lookup_elem(&ct_v1, &slot);
+
+	return table && !bpf_map_delete_elem(table, key);
+}
+
+/* A reset connection is over at once; what may still come is judged anew. */
+static __noinline void ct_forget(const struct pilus_ct_key *key)
+{
+	if (!ct_forget_in(0, key) && !ct_forget_in(1, key))
+		bpf_map_delete_elem(&ct_overflow_v1, key);
+}
+
+/*
+ * Packets and bytes of a direction, and what its TCP flags say. The counts are
+ * not atomic: a direction is one CPU's at a time, but for threads that share a
+ * socket, and an atomic addition costs as much as a look-up.
+ */
 static __always_inline void ct_touch(struct __sk_buff *skb, struct packet *p,
 				     struct pilus_ct_entry *entry,
 				     bool as_reply)
@@ -165,14 +201,14 @@ static __always_inline void ct_touch(struct __sk_buff *skb, struct packet *p,
 
 	if (as_reply)
 		flags |= PILUS_CT_REPLIED;
-	if (p->tcp & (TCP_FIN | TCP_RST))
+	if (p->tcp & TCP_FIN)
 		flags |= PILUS_CT_CLOSING;
 	if (flags != entry->flags)
 		entry->flags = flags;
 	if (entry->seen != p->now)
 		entry->seen = p->now;
-	__sync_fetch_and_add(&entry->packets[as_reply], 1);
-	__sync_fetch_and_add(&entry->bytes[as_reply], skb->len);
+	entry->packets[as_reply]++;
+	entry->bytes[as_reply] += skb->len;
 }
 
 static __always_inline void ct_first_packet(struct __sk_buff *skb,
@@ -185,7 +221,7 @@ static __always_inline void ct_first_packet(struct __sk_buff *skb,
 	entry->bytes[0] = as_reply ? 0 : skb->len;
 	entry->bytes[1] = as_reply ? skb->len : 0;
 	entry->seen = p->now;
-	if (p->tcp & (TCP_FIN | TCP_RST))
+	if (p->tcp & TCP_FIN)
 		entry->flags |= PILUS_CT_CLOSING;
 }
 
@@ -285,7 +321,7 @@ int ct_new(struct __sk_buff *skb)
 		}
 	}
 	ct_tell(skb, p, verdict, as_reply);
-	if (pilus_is_drop(verdict))
+	if (pilus_is_drop(verdict) || p->tcp & TCP_RST)
 		return verdict;
 
 	opener = as_reply ? p->destination_endpoint : p->source_endpoint;
@@ -417,7 +453,10 @@ static __always_inline int ct_verdict(struct __sk_buff *skb, struct packet *p)
 		if (pilus_is_drop(verdict))
 			return verdict;
 	}
-	ct_touch(skb, p, entry, as_reply);
+	if (unlikely(p->tcp & TCP_RST))
+		ct_forget(&p->key);
+	else
+		ct_touch(skb, p, entry, as_reply);
 	return PILUS_ALLOW_ESTABLISHED;
 }
 

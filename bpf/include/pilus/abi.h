@@ -184,7 +184,7 @@ struct pilus_ct_key {
 enum pilus_ct_flags {
 	PILUS_CT_OPENED_BY_HIGH = 1,
 	PILUS_CT_REPLIED = 2, /* the other side has answered */
-	PILUS_CT_CLOSING = 4, /* FIN or RST seen */
+	PILUS_CT_CLOSING = 4, /* FIN seen */
 };
 
 /* A judged side of a connection: generation << 32 | verdict << 24 | rule. */

@@ -40,6 +40,22 @@ class ConntrackIT {
     }
 
     @Test
+    void aResetEndsAConnectionAtOnceAndBeginsNone() {
+        open();
+        reply(80, 40000, Frame.SYN, Frame.ACK);
+        assertThat(datapath.connections()).isEqualTo(1);
+
+        assertThat(reply(80, 40000, Frame.RST, Frame.ACK)).isEqualTo(REDIRECT);
+        assertThat(datapath.connections()).isZero();
+
+        assertThat(reply(80, 40000, Frame.RST, Frame.ACK)).as("once more").isEqualTo(REDIRECT);
+        assertThat(datapath.connections()).isZero();
+        datapath.table(2, DEFAULT_DENY, DEFAULT_DENY);
+        datapath.slot(2, 2);
+        assertThat(reply(80, 40000, Frame.ACK)).as("judged anew").isEqualTo(SHOT);
+    }
+
+    @Test
     void bothDirectionsShareOneEntryThatCountsThem() {
         open();
         reply(80, 40000, Frame.SYN, Frame.ACK);

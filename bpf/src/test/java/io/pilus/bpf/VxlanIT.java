@@ -1,10 +1,15 @@
 package io.pilus.bpf;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.pilus.libbpf.BpfProgram.TestRun;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -13,17 +18,13 @@ import org.junit.jupiter.api.Test;
 class VxlanIT {
 
     private static final int ETHERNET = 14;
-    private static final int OUTER = ETHERNET + 20 + 8 + 8;
+    private static final int OUTER = 20 + 8 + 8 + ETHERNET;
 
     private Datapath datapath;
 
     @BeforeEach
     void aPodOnAnotherNode() {
-        datapath = new Datapath();
-        datapath.remotePod("10.0.9.9", 400, "192.168.0.2");
-        datapath.remotePod("fd00::9", 400, "192.168.0.2");
-        datapath.remotePod("10.0.9.8", 400, "fd99::2");
-        datapath.known(400);
+        datapath = withPodsOnAnotherNode();
     }
 
     @AfterEach
@@ -65,6 +66,125 @@ class VxlanIT {
 
         assertThat(run.result()).isEqualTo(Datapath.REDIRECT);
         assertThat(run.packet()).hasSameSizeAs(frame);
+    }
+
+    @Test
+    void aPacketOfAPodIsTakenOutAndDelivered() {
+        Frame four = new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53);
+        Frame six = new Frame().from("fd00::9").to("fd00::2").tcp(5000, 53, Frame.SYN);
+
+        for (Frame inner : List.of(four, six)) {
+            TestRun run = datapath.run("from_netdev", vxlan(inner.bytes(), 400, "192.168.0.2"));
+
+            assertThat(run.result()).isEqualTo(Datapath.REDIRECT);
+            assertThat(Arrays.copyOfRange(run.packet(), 12, run.packet().length))
+                    .as("EtherType and packet")
+                    .isEqualTo(Arrays.copyOfRange(inner.bytes(), 12, inner.bytes().length));
+        }
+    }
+
+    @Test
+    void whoIsNoNodeIsNotBelieved() {
+        byte[] inner = new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes();
+
+        assertThat(datapath.run("from_netdev", vxlan(inner, 400, "192.168.0.77"))
+                        .result())
+                .isEqualTo(Datapath.SHOT);
+        assertThat(datapath.run("from_netdev", vxlan(inner, 400, "192.168.0.1")).result())
+                .as("this node's own address")
+                .isEqualTo(Datapath.SHOT);
+        assertThat(datapath.count(Verdicts.DROP_TUNNEL_NODE)).isEqualTo(2);
+    }
+
+    @Test
+    void whatIsNotPlainGoesToTheKernelsDeviceAsItIs() {
+        byte[] inner = new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes();
+        Map<String, Consumer<byte[]>> changes = Map.of(
+                "a header checksum that is wrong", frame -> frame[24] ^= 1,
+                "a UDP checksum to verify", frame -> frame[40] = 1,
+                "a flag that is reserved", frame -> frame[43] = 1,
+                "no VNI", frame -> frame[42] = 0,
+                "a length that is wrong", frame -> frame[39]++,
+                "neither IPv4 nor IPv6 inside", frame -> frame[OUTER + 13] = 6,
+                "another port", frame -> frame[37]++,
+                "options in the outer header", frame -> frame[14]++);
+        changes.forEach((what, change) -> {
+            byte[] frame = vxlan(inner, 400, "192.168.0.2");
+            change.accept(frame);
+            try (Datapath fresh = withPodsOnAnotherNode()) {
+                TestRun run = fresh.run("from_netdev", frame);
+
+                assertThat(run.result()).as(what).isEqualTo(Datapath.UNSPEC);
+                assertThat(run.packet()).as(what).isEqualTo(frame);
+            }
+        });
+    }
+
+    @Test
+    void aPacketThatEveryRouterMarkedAsCongestedGoesToTheKernelsDevice() {
+        byte[] frame =
+                vxlan(new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2", 3);
+
+        assertThat(datapath.run("from_netdev", frame).result()).isEqualTo(Datapath.UNSPEC);
+    }
+
+    @Test
+    void packetsBehindOneThatGoesToTheKernelsDeviceFollowItForAWhile() {
+        byte[] plain =
+                vxlan(new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2");
+        byte[] odd = plain.clone();
+        odd[40] = 1;
+        assertThat(datapath.run("from_netdev", plain).result()).isEqualTo(Datapath.REDIRECT);
+
+        // the while is short, and each CPU has its own: this thread may be late, or on another
+        await().pollInterval(Duration.ofMillis(1)).until(() -> {
+            datapath.run("from_netdev", odd);
+            return datapath.run("from_netdev", plain).result() == Datapath.UNSPEC;
+        });
+
+        await().until(() -> datapath.run("from_netdev", plain).result() == Datapath.REDIRECT);
+    }
+
+    @Test
+    void withNativeRoutingNothingIsTakenOut() {
+        try (var natively = new Datapath(1)) {
+            byte[] inner =
+                    new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes();
+
+            assertThat(natively.run("from_netdev", vxlan(inner, 400, "192.168.0.2"))
+                            .result())
+                    .isEqualTo(Datapath.UNSPEC);
+        }
+    }
+
+    private static Datapath withPodsOnAnotherNode() {
+        var made = new Datapath();
+        made.remotePod("10.0.9.9", 400, "192.168.0.2");
+        made.remotePod("fd00::9", 400, "192.168.0.2");
+        made.remotePod("10.0.9.8", 400, "fd99::2");
+        made.known(400);
+        return made;
+    }
+
+    private static byte[] vxlan(byte[] inner, int vni, String node) {
+        return vxlan(inner, vni, node, 0);
+    }
+
+    /** As another node sends it. */
+    private static byte[] vxlan(byte[] inner, int vni, String node, int tos) {
+        int total = inner.length + OUTER - ETHERNET;
+        ByteBuffer frame = ByteBuffer.allocate(OUTER + inner.length);
+        frame.put(inner, 0, 12).putShort((short) 0x0800);
+        frame.put((byte) 0x45).put((byte) tos).putShort((short) total).putInt(0x4000);
+        frame.put((byte) 64).put((byte) Frame.UDP).putShort((short) 0);
+        frame.put(Frame.address16(node), 12, 4).put(Frame.address16("192.168.0.1"), 12, 4);
+        frame.putShort(24, (short) ~sum(frame.array(), 14, 20));
+        frame.putShort((short) 50000)
+                .putShort((short) 8472)
+                .putShort((short) (total - 20))
+                .putShort((short) 0);
+        frame.putInt(0x08000000).putInt(vni << 8).put(inner);
+        return frame.array();
     }
 
     private void assertTravels(byte[] frame) {

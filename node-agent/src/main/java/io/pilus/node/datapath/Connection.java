@@ -31,7 +31,7 @@ public record Connection(
     /** The other side has answered. */
     public static final int REPLIED = 2;
 
-    /** FIN or RST was seen. */
+    /** FIN was seen. */
     public static final int CLOSING = 4;
 
     public static final Layout<Connection> LAYOUT = Layout.<Connection>of("pilus_ct_entry")
