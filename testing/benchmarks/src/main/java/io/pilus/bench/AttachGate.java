@@ -52,7 +52,7 @@ final class AttachGate implements Gate {
         try (Lab lab = Lab.start(LabConfig.named("pbattach")
                         .network(203)
                         .nodes(1)
-                        .durable()
+                        .production()
                         .home(run.home())
                         .progress(run.progress()::step)
                         .build());

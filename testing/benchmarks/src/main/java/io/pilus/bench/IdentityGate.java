@@ -62,7 +62,7 @@ final class IdentityGate implements Gate {
         try (Lab lab = Lab.start(LabConfig.named("pbident")
                         .network(204)
                         .nodes(1)
-                        .durable()
+                        .production()
                         .withoutAgents()
                         .services(Service.IDENTITY)
                         .home(run.home())

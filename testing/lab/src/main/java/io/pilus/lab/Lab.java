@@ -264,7 +264,7 @@ public final class Lab implements AutoCloseable {
                 "--listen-peer-urls=http://127.0.0.1:2380",
                 "--initial-advertise-peer-urls=http://127.0.0.1:2380",
                 "--initial-cluster=lab=http://127.0.0.1:2380"));
-        if (!config.durable()) {
+        if (!config.production()) {
             command.add("--unsafe-no-fsync");
         }
         Daemon etcd = daemon("etcd", "cp", null, Map.of(), command);
@@ -273,7 +273,7 @@ public final class Lab implements AutoCloseable {
     }
 
     private void startService(Service service) {
-        List<String> command = java("-Xmx192m");
+        List<String> command = java(config.production() ? "-Xmx512m" : "-Xmx192m");
         command.addAll(List.of(
                 "-Dquarkus.http.host=0.0.0.0",
                 "-Dquarkus.http.port=" + service.port(),
@@ -509,13 +509,16 @@ public final class Lab implements AutoCloseable {
     }
 
     private List<String> java(String heap) {
-        return new ArrayList<>(List.of(
+        List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 heap,
                 "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow"));
+        if (!config.production()) {
+            command.add("-XX:TieredStopAtLevel=1");
+        }
+        return command;
     }
 
     private void unpack(String resource) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param name the prefix of everything that it makes; a few lower-case letters
  * @param network the third number of its addresses; labs that run side by side need different ones
  * @param home the source tree with the built services
- * @param durable whether etcd waits for the disk
+ * @param production whether it shall be fast in the long run, not soon up: etcd waits for the disk, all code is fully compiled
  * @param agents whether nodes have agents
  * @param agentSettings more settings of the agents, by their property names
  * @param pool the ranges of the default pool
@@ -29,7 +29,7 @@ public record LabConfig(
         int nodes,
         Routing routing,
         Path home,
-        boolean durable,
+        boolean production,
         Set<Service> services,
         boolean agents,
         Map<String, String> agentSettings,
@@ -94,7 +94,7 @@ public record LabConfig(
         private int nodes = 2;
         private Routing routing = Routing.VXLAN;
         private @Nullable Path home;
-        private boolean durable;
+        private boolean production;
         private Set<Service> services = EnumSet.allOf(Service.class);
         private boolean agents = true;
         private Map<String, String> agentSettings = Map.of();
@@ -126,8 +126,8 @@ public record LabConfig(
             return this;
         }
 
-        public Builder durable() {
-            this.durable = true;
+        public Builder production() {
+            this.production = true;
             return this;
         }
 
@@ -168,7 +168,7 @@ public record LabConfig(
                     nodes,
                     routing,
                     Objects.requireNonNullElseGet(home, Builder::findHome),
-                    durable,
+                    production,
                     services,
                     agents,
                     agentSettings,
