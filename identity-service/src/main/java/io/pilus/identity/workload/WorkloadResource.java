@@ -4,6 +4,7 @@ import static jakarta.ws.rs.core.HttpHeaders.ETAG;
 import static jakarta.ws.rs.core.HttpHeaders.IF_MATCH;
 import static jakarta.ws.rs.core.MediaType.APPLICATION_JSON;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.pilus.contract.v1.Owner;
 import io.pilus.contract.v1.Workload;
 import io.pilus.etcd.Versioned;
@@ -18,6 +19,7 @@ import io.pilus.rest.NodeName;
 import io.pilus.rest.PageRequest;
 import io.pilus.rest.PageView;
 import io.pilus.rest.PoolName;
+import io.pilus.rest.ProblemException;
 import io.pilus.rest.WorkloadName;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 import jakarta.validation.Valid;
@@ -32,12 +34,17 @@ import jakarta.ws.rs.POST;
 import jakarta.ws.rs.PUT;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.core.UriBuilder;
 import java.net.URI;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.jboss.resteasy.reactive.RestHeader;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
@@ -54,6 +61,7 @@ public class WorkloadResource {
     private static final String ACCOUNT = "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?";
     private static final int MAX_LABELS = 256;
     private static final int MAX_PORTS = 256;
+    private static final int MAX_BATCH = 100;
 
     record NewWorkload(
             @NotNull NamespaceName namespace,
@@ -63,6 +71,19 @@ public class WorkloadResource {
             @Nullable @Size(max = MAX_PORTS) List<@NotNull @Valid PortView> ports,
             @Nullable @Pattern(regexp = ACCOUNT) String serviceAccount,
             @Nullable PoolName pool) {}
+
+    record Batch(@NotNull @Size(min = 1, max = MAX_BATCH) List<@NotNull @Valid NewWorkload> items) {}
+
+    /**
+     * What became of one of a batch: a workload or a problem.
+     *
+     * @param status as if it had been asked for alone
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Outcome(
+            int status, @Nullable View workload, @Nullable Map<String, Object> problem) {}
+
+    record Outcomes(List<Outcome> items) {}
 
     record ChangedWorkload(
             @NotNull NodeName node,
@@ -108,17 +129,42 @@ public class WorkloadResource {
     /** Says that the workload will be on the node; its identity lies there before it is attached. */
     @POST
     public RestResponse<View> create(@NotNull @Valid NewWorkload request) {
-        var stored = workloads.create(
-                Owner.OWNER_REST,
-                spec(
-                        request.namespace(),
-                        request.name(),
-                        request.node(),
-                        request.labels(),
-                        request.ports(),
-                        request.serviceAccount(),
-                        request.pool()));
-        return created(stored);
+        return created(workloads.create(Owner.OWNER_REST, spec(request)));
+    }
+
+    /**
+     * Creates many at once, each for itself: what cannot be created holds up no other. The answer has their outcomes in the
+     * order of the request. When it is unknown of one whether it was written, the answer is 503, and the same request may be
+     * repeated.
+     */
+    @POST
+    @Path("batch")
+    public Outcomes createAll(@NotNull @Valid Batch batch) {
+        List<Future<Outcome>> outcomes = new ArrayList<>();
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            batch.items().forEach(request -> outcomes.add(threads.submit(() -> outcome(request))));
+        }
+        return new Outcomes(outcomes.stream().map(WorkloadResource::result).toList());
+    }
+
+    private Outcome outcome(NewWorkload request) {
+        try {
+            View created = View.of(workloads.create(Owner.OWNER_REST, spec(request)));
+            return new Outcome(Response.Status.CREATED.getStatusCode(), created, null);
+        } catch (ProblemException e) {
+            return new Outcome(e.status().getStatusCode(), null, e.document());
+        }
+    }
+
+    private static Outcome result(Future<Outcome> future) {
+        return switch (future.state()) {
+            case SUCCESS -> future.resultNow();
+            case FAILED ->
+                throw future.exceptionNow() instanceof RuntimeException e
+                        ? e
+                        : new IllegalStateException(future.exceptionNow());
+            case RUNNING, CANCELLED -> throw new IllegalStateException("a creation did not end");
+        };
     }
 
     /** Creates the workload, or changes it in place: the uid stays, the identity follows the labels. */
@@ -170,6 +216,17 @@ public class WorkloadResource {
             @RestPath WorkloadName name,
             @RestHeader(IF_MATCH) @Nullable String ifMatch) {
         workloads.delete(Owner.OWNER_REST, namespace.value(), name.value(), ifMatch);
+    }
+
+    private static WorkloadSpec spec(NewWorkload request) {
+        return spec(
+                request.namespace(),
+                request.name(),
+                request.node(),
+                request.labels(),
+                request.ports(),
+                request.serviceAccount(),
+                request.pool());
     }
 
     private static WorkloadSpec spec(

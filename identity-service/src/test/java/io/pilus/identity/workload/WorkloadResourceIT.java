@@ -75,6 +75,61 @@ class WorkloadResourceIT {
     }
 
     @Test
+    void ofABatchEachIsCreatedForItself() {
+        String namespace = namespace();
+        String node = node();
+        workload(namespace, "taken", node, Map.of());
+
+        json("""
+                {"items": [
+                 {"namespace": "%1$s", "name": "one", "node": "%2$s", "labels": {"app": "web"}},
+                 {"namespace": "%1$s", "name": "taken", "node": "%2$s"},
+                 {"namespace": "%1$s", "name": "two", "node": "%2$s", "labels": {"app": "web"}},
+                 {"namespace": "%1$s", "name": "three", "node": "nowhere"},
+                 {"namespace": "%1$s", "name": "one", "node": "%2$s"}]}""".formatted(namespace, node))
+                .post("/v1/workloads/batch")
+                .then()
+                .statusCode(200)
+                .body(
+                        "items.status.take(4)", contains(201, 409, 201, 404),
+                        "items[0].workload.name", is("one"),
+                        "items[0].workload.identity", greaterThanOrEqualTo(Identities.FIRST),
+                        "items[0].problem", nullValue(),
+                        "items[1].problem.type", is("urn:pilus:problem:workload-exists"),
+                        "items[1].problem.detail", containsString("taken"),
+                        "items[1].workload", nullValue(),
+                        "items[2].workload.name", is("two"),
+                        "items[3].problem.node", is("nowhere"));
+
+        int one = get("/v1/workloads/" + namespace + "/one").extract().path("identity");
+        int two = get("/v1/workloads/" + namespace + "/two").extract().path("identity");
+        assertThat(one).isEqualTo(two);
+        get("/v1/workloads/" + namespace + "/three").statusCode(404);
+    }
+
+    @Test
+    void aBatchWithSomethingInvalidIsRefusedWhole() {
+        String namespace = namespace();
+        String node = node();
+
+        json("""
+                {"items": [{"namespace": "%1$s", "name": "good", "node": "%2$s"},
+                           {"namespace": "%1$s", "name": "bad", "node": "%2$s", "labels": {"-": "x"}}]}""".formatted(namespace, node))
+                .post("/v1/workloads/batch")
+                .then()
+                .statusCode(400)
+                .contentType(PROBLEM)
+                .body("errors[0].pointer", containsString("/items/1/labels"));
+        get("/v1/workloads/" + namespace + "/good").statusCode(404);
+
+        json("{\"items\": []}")
+                .post("/v1/workloads/batch")
+                .then()
+                .statusCode(400)
+                .body("errors[0].pointer", is("/items"));
+    }
+
+    @Test
     void equalLabelSetsShareAnIdentityAndOthersDoNot() {
         String namespace = namespace();
         String other = namespace();

@@ -45,4 +45,15 @@ public class ProblemException extends RuntimeException {
     public Map<String, Object> members() {
         return members;
     }
+
+    /** The problem document, for an answer that holds several; alone, it is the body of one. */
+    public Map<String, Object> document() {
+        var document = new LinkedHashMap<String, Object>();
+        document.put("type", type);
+        document.put("title", status.getReasonPhrase());
+        document.put("status", status.getStatusCode());
+        document.put("detail", detail());
+        members.forEach(document::putIfAbsent);
+        return document;
+    }
 }
