@@ -60,7 +60,7 @@ static void read_all(int fd, char *text)
 	}
 	text[length] = 0;
 	for (char *c = text; *c; c++) {
-		if (*c == '\n')
+		if (*c == '\n' || *c == '\r')
 			*c = ' ';
 	}
 }
