@@ -19,7 +19,7 @@ int from_host(struct __sk_buff *skb)
 		verdict = PILUS_DROP_LINK_LOCAL;
 	if (!verdict &&
 	    p->flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
-		verdict = fragment_follow(skb, p);
+		verdict = fragment_follow(p, skb->ifindex);
 	if (verdict)
 		return drop(skb, verdict, PILUS_INGRESS);
 

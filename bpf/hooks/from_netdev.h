@@ -60,7 +60,7 @@ int from_netdev(struct __sk_buff *skb)
 	verdict = netdev_sender(p, pool_source);
 	if (!verdict &&
 	    p->flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
-		verdict = fragment_follow(skb, p);
+		verdict = fragment_follow(p, 0);
 	if (verdict)
 		return drop(skb, verdict, PILUS_INGRESS);
 	if (to->flags & PILUS_DST_THIS_NODE)

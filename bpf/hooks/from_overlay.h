@@ -73,7 +73,7 @@ static __noinline int overlay_receive(struct __sk_buff *skb,
 		verdict = PILUS_DROP_LINK_LOCAL;
 	if (!verdict &&
 	    p->flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
-		verdict = fragment_follow(skb, p);
+		verdict = fragment_follow(p, 0);
 	if (verdict)
 		return drop(skb, verdict, PILUS_INGRESS);
 

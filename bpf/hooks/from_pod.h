@@ -66,7 +66,7 @@ int from_pod(struct __sk_buff *skb)
 		verdict = from_pod_check(p, sender);
 	if (!verdict &&
 	    p->flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
-		verdict = fragment_follow(skb, p);
+		verdict = fragment_follow(p, ifindex);
 	if (verdict)
 		return drop(skb, verdict, PILUS_EGRESS);
 	if (!sender->slot)

@@ -106,7 +106,9 @@ static __always_inline __u32 ct_lifetime(const struct pilus_ct_entry *entry,
 static __always_inline bool ct_expired(const struct pilus_ct_entry *entry,
 				       const struct packet *p, __u8 protocol)
 {
-	return p->now - entry->seen > ct_lifetime(entry, protocol);
+	/* signed: another CPU may have seen a packet since now was read */
+	return (__s32)(p->now - entry->seen) >
+	       (__s32)ct_lifetime(entry, protocol);
 }
 
 static __always_inline __u64 *ct_overflowed(void)
@@ -430,10 +432,13 @@ static __always_inline int ct_verdict(struct __sk_buff *skb, struct packet *p)
 		return ct_new(skb);
 
 	as_reply = high != !!(entry->flags & PILUS_CT_OPENED_BY_HIGH);
-	if (entry->flags & PILUS_CT_CLOSING &&
-	    (p->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-		return ct_new(
-			skb); /* the ports are used again, by either end */
+	/*
+	 * The ports are used again; or an entry that a segment without one has
+	 * made, judged as a reply, is now to open a connection the other way.
+	 */
+	if (unlikely((p->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+		     (as_reply || entry->flags & PILUS_CT_CLOSING)))
+		return ct_new(skb);
 	/* a packet told who its sender is before its endpoint was known here:
 	 * then the answer is for the same */
 	if (!p->source_identity)

@@ -30,16 +30,18 @@ struct {
 
 /**
  * fragment_follow() - give a fragment its ports
+ * @p:		parsed
+ * @from:	the interface of the pod that sent it; 0 for what other nodes send
  *
  * A later fragment whose first was not seen is dropped: 0 or the reason.
  */
-static __noinline int fragment_follow(struct __sk_buff *skb, struct packet *p)
+static __noinline int fragment_follow(struct packet *p, __u32 from)
 {
 	struct fragment_key key = {
 		.source = p->source,
 		.destination = p->destination,
 		.id = p->fragment,
-		.ifindex = skb->ifindex,
+		.ifindex = from,
 		.protocol = p->protocol,
 	};
 	struct fragment fresh = {}, *first;

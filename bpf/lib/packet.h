@@ -250,6 +250,7 @@ static __noinline int ipv6_extensions(struct __sk_buff *skb, __u32 next,
 static __noinline int packet_parse_inner(struct __sk_buff *skb,
 					 struct packet *p, __u32 offset)
 {
+	struct fragment_header fragment;
 	__be16 ports[4] = {};
 	struct ipv6hdr ip6;
 	struct iphdr ip4;
@@ -261,6 +262,15 @@ static __noinline int packet_parse_inner(struct __sk_buff *skb,
 		addr_from_ipv6(&p->inner_destination, &ip6.daddr);
 		p->inner_protocol = ip6.nexthdr;
 		offset += sizeof(ip6);
+		if (ip6.nexthdr == IPPROTO_FRAGMENT) {
+			if (bpf_skb_load_bytes(skb, offset, &fragment,
+					       sizeof(fragment)))
+				return PILUS_DROP_TRUNCATED;
+			if (fragment.offset & bpf_htons(0xfff8))
+				return PILUS_DROP_ICMP_UNRELATED;
+			p->inner_protocol = fragment.next;
+			offset += sizeof(fragment);
+		}
 	} else {
 		if (bpf_skb_load_bytes(skb, offset, &ip4, sizeof(ip4)))
 			return PILUS_DROP_TRUNCATED;

@@ -9,7 +9,13 @@
  */
 #include "lib/neighbour.h"
 
-#define QUOTE_TRANSPORT 8 /* bytes of the transport header to send back */
+/*
+ * Bytes of the packet to send back: with all options or some extension headers
+ * before a TCP header, as a packet is not cut before a checksum that the device
+ * is still to fill in.
+ */
+#define QUOTE_IPV4 80
+#define QUOTE_IPV6 (sizeof(struct ipv6hdr) + 64)
 
 /* The length of the largest IP packet that this becomes on the wire. */
 static __always_inline __u32 packet_ip_length(struct __sk_buff *skb,
@@ -35,7 +41,7 @@ static __always_inline __u32 packet_ip_length(struct __sk_buff *skb,
 static __noinline int toobig_ipv4(struct __sk_buff *skb, __u32 mtu)
 {
 	const __u32 room = sizeof(struct iphdr) + sizeof(struct icmp_header);
-	const __u32 quote = sizeof(struct iphdr) + QUOTE_TRANSPORT;
+	const __u32 quote = QUOTE_IPV4;
 	struct ethhdr *eth;
 	struct icmp_header *icmp;
 	struct iphdr *ip, *original;
@@ -44,7 +50,6 @@ static __noinline int toobig_ipv4(struct __sk_buff *skb, __u32 mtu)
 	__u32 *word;
 	int i;
 
-	/* IP options are cut off: the quote is a plain header */
 	if (bpf_skb_change_tail(skb, ETH_HLEN + quote, 0) ||
 	    bpf_skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, 0))
 		return TC_ACT_SHOT;
@@ -84,7 +89,7 @@ static __noinline int toobig_ipv4(struct __sk_buff *skb, __u32 mtu)
 static __noinline int toobig_ipv6(struct __sk_buff *skb, __u32 mtu)
 {
 	const __u32 room = sizeof(struct ipv6hdr) + sizeof(struct icmp6hdr);
-	const __u32 quote = sizeof(struct ipv6hdr) + QUOTE_TRANSPORT;
+	const __u32 quote = QUOTE_IPV6;
 	struct ethhdr *eth;
 	struct icmp6hdr *icmp;
 	struct ipv6hdr *ip, *original;

@@ -145,6 +145,31 @@ class ConntrackIT {
 
         assertThat(reply(80, 40000, Frame.ACK)).isEqualTo(REDIRECT);
         assertThat(reply(80, 40002, Frame.SYN)).as("this one opens").isEqualTo(SHOT);
+        assertThat(reply(80, 40000, Frame.SYN))
+                .as("behind a segment that had passed as a reply")
+                .isEqualTo(SHOT);
+    }
+
+    @Test
+    void aPacketThatAnotherCpuSawLaterThanThisOneReadTheClockDoesNotEndAConnection() {
+        datapath.table(1, DEFAULT_DENY, DEFAULT_ALLOW);
+        open();
+
+        datapath.age(-1);
+
+        assertThat(reply(80, 40000, Frame.SYN, Frame.ACK)).isEqualTo(REDIRECT);
+    }
+
+    @Test
+    void anIcmpErrorAboutTheFirstFragmentOfAConnectionIsRelated() {
+        Frame first = new Frame().from("fd00::2").to("fd00::3").udp(5000, 53).fragment(0, true);
+        assertThat(datapath.fromPod(first)).isEqualTo(REDIRECT);
+        datapath.sender("b");
+
+        int related = datapath.fromPod(
+                new Frame().mac(Datapath.MAC_B).from("fd00::3").to("fd00::2").icmpError(1, 4, first));
+
+        assertThat(related).isEqualTo(REDIRECT);
     }
 
     @Test

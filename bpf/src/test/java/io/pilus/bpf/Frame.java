@@ -96,7 +96,8 @@ final class Frame {
     Frame icmpError(int type, int code, Frame about) {
         icmp(type, code, 0);
         byte[] ip = Arrays.copyOfRange(about.bytes(), 14, about.bytes().length);
-        byte[] quote = Arrays.copyOf(ip, Math.min(ip.length, (about.source.contains(":") ? 40 : 20) + 8));
+        byte[] quote = Arrays.copyOf(
+                ip, Math.min(ip.length, (about.source.contains(":") ? 40 : 20) + about.extensions.length + 8));
         transport = concat(Arrays.copyOf(transport, 8), quote);
         return this;
     }
