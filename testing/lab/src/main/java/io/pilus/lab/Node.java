@@ -82,6 +82,11 @@ public final class Node {
         return URI.create("http://" + ipv4() + ":" + MANAGEMENT_PORT);
     }
 
+    /** Changes what its device to the other nodes carries at once. */
+    public void uplinkMtu(int bytes) {
+        Tool.run("ip", "-n", netns, "link", "set", "eth0", "mtu", Integer.toString(bytes));
+    }
+
     /** Makes connections as the node itself. */
     public Prober prober() {
         return prober;

@@ -258,20 +258,54 @@ class SpineIT {
     }
 
     @Test
+    void largeDatagramsArriveBesideABulkOfSegments() {
+        Party to = stage.party("x/b");
+        List<CompletableFuture<ProbeResult>> all = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            all.add(large(Transport.TCP, to, i % 2 == 0, 200_000));
+            all.add(large(Transport.UDP, to, i % 2 == 0, 4_000));
+        }
+
+        assertThat(all).allSatisfy(probe -> assertThat(probe.join().outcome()).isEqualTo(ProbeResult.Outcome.ANSWERED));
+    }
+
+    @Test
+    void aPathThatBecomesNarrowerIsLearnt() {
+        Party to = stage.party("x/b");
+        stage.lab().nodes().forEach(node -> node.uplinkMtu(1400));
+        try {
+            for (Transport transport : Transport.values()) {
+                for (boolean six : List.of(false, true)) {
+                    await().atMost(Duration.ofSeconds(30))
+                            .until(() ->
+                                    large(transport, to, six, 20_000).join().answered());
+                }
+            }
+        } finally {
+            stage.lab().nodes().forEach(node -> node.uplinkMtu(1500));
+        }
+    }
+
+    private CompletableFuture<ProbeResult> large(Transport transport, Party to, boolean six, int size) {
+        return stage.party("x/a").prober().probe(transport, to.address(six), 80, PATIENT, size);
+    }
+
+    @Test
     void aClosedPortIsRefusedAtOnce() {
-        String to = stage.party("x/b").ipv4();
+        Party to = stage.party("x/b");
 
-        ProbeResult tcp = stage.party("x/a")
-                .prober()
-                .probe(Transport.TCP, to, 4444, PATIENT)
-                .join();
-        ProbeResult udp = stage.party("x/a")
-                .prober()
-                .probe(Transport.UDP, to, 4444, PATIENT)
-                .join();
+        for (boolean six : List.of(false, true)) {
+            for (Transport transport : Transport.values()) {
+                ProbeResult refused = stage.party("x/a")
+                        .prober()
+                        .probe(transport, to.address(six), 4444, PATIENT)
+                        .join();
 
-        assertThat(tcp.outcome()).isEqualTo(ProbeResult.Outcome.REFUSED);
-        assertThat(udp.outcome()).as("by an ICMP error").isEqualTo(ProbeResult.Outcome.REFUSED);
+                assertThat(refused.outcome())
+                        .as(transport + (six ? " IPv6" : " IPv4") + ", UDP by an ICMP error")
+                        .isEqualTo(ProbeResult.Outcome.REFUSED);
+            }
+        }
     }
 
     @Test
