@@ -16,6 +16,13 @@ struct {
 } verdicts_v1 SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, struct pilus_counter);
+} verdicts_rest_v1 SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events_v1 SEC(".maps");
@@ -103,16 +110,20 @@ static __noinline void event_count(struct __sk_buff *skb, __u32 endpoint,
 		.verdict = verdict,
 		.direction = direction,
 	};
+	__u32 rest = PILUS_REST_INDEX(verdict & 63, direction & 3);
 	struct pilus_counter fresh = { .packets = 1, .bytes = skb->len };
 	struct pilus_counter *counter;
 
 	counter = bpf_map_lookup_elem(&verdicts_v1, &key);
-	if (counter) {
-		counter->packets++;
-		counter->bytes += skb->len;
-		return;
+	if (!counter) {
+		if (!bpf_map_update_elem(&verdicts_v1, &key, &fresh, BPF_ANY))
+			return;
+		counter = bpf_map_lookup_elem(&verdicts_rest_v1, &rest);
+		if (!counter)
+			return; /* it is an array: cannot be */
 	}
-	bpf_map_update_elem(&verdicts_v1, &key, &fresh, BPF_ANY);
+	counter->packets++;
+	counter->bytes += skb->len;
 }
 
 /* Returns whether it could be told. */

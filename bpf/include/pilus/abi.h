@@ -213,6 +213,12 @@ struct pilus_counter {
 	__u64 bytes;
 };
 
+/*
+ * verdicts_rest_v1 (per CPU): what verdicts_v1 had no room for, by
+ * verdict << 2 | direction
+ */
+#define PILUS_REST_INDEX(verdict, direction) ((verdict) << 2 | (direction))
+
 enum pilus_event_flags {
 	PILUS_EVENT_REPLY = 1, /* the packet travels against the opening */
 };

@@ -246,14 +246,22 @@ final class Datapath implements AutoCloseable {
         List<Counter> all = new ArrayList<>();
         for (BpfMap.Entry entry : map("verdicts_v1").entries()) {
             ByteBuffer key = ByteBuffer.wrap(entry.key()).order(nativeOrder());
-            ByteBuffer values = ByteBuffer.wrap(entry.value()).order(nativeOrder());
-            long packets = 0;
-            for (int at = 0; at < entry.value().length; at += 16) {
-                packets += values.getLong(at);
-            }
-            all.add(new Counter(key.getInt(0), key.getInt(4), key.get(8), key.get(9), packets));
+            all.add(new Counter(key.getInt(0), key.getInt(4), key.get(8), key.get(9), packets(entry)));
+        }
+        for (BpfMap.Entry entry : map("verdicts_rest_v1").entries()) {
+            int index = ByteBuffer.wrap(entry.key()).order(nativeOrder()).getInt();
+            all.add(new Counter(0, 0, index >> 2, index & 3, packets(entry)));
         }
         return all;
+    }
+
+    private static long packets(BpfMap.Entry perCpu) {
+        ByteBuffer values = ByteBuffer.wrap(perCpu.value()).order(nativeOrder());
+        long packets = 0;
+        for (int at = 0; at < perCpu.value().length; at += 16) {
+            packets += values.getLong(at);
+        }
+        return packets;
     }
 
     record Counter(int endpoint, int rule, int verdict, int direction, long packets) {}

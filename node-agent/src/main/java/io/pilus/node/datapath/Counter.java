@@ -29,5 +29,10 @@ public record Counter(long packets, long bytes) {
                 .u8("direction", Key::direction)
                 .zero("zero", 2)
                 .read(r -> new Key(r.u32("endpoint"), r.u32("rule"), r.u8("verdict"), r.u8("direction")));
+
+        /** What is counted where the table of counts was full: neither endpoint nor rule is known. */
+        static Key ofRest(int index) {
+            return new Key(0, 0, index >> 2, index & 3);
+        }
     }
 }

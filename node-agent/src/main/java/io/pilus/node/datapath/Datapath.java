@@ -172,15 +172,26 @@ public final class Datapath {
     /** Every count since the maps were made, of all CPUs together. */
     public Map<Counter.Key, Counter> counters() {
         Map<Counter.Key, Counter> counters = new HashMap<>();
-        int step = (Counter.LAYOUT.size() + PER_CPU_ALIGNMENT - 1) / PER_CPU_ALIGNMENT * PER_CPU_ALIGNMENT;
         for (BpfMap.Entry entry : map("verdicts_v1").entries()) {
-            Counter sum = new Counter(0, 0);
-            for (int at = 0; at < entry.value().length; at += step) {
-                sum = sum.plus(Counter.LAYOUT.decode(entry.value(), at));
+            counters.put(Counter.Key.LAYOUT.decode(entry.key()), sum(entry));
+        }
+        for (BpfMap.Entry entry : map("verdicts_rest_v1").entries()) {
+            Counter rest = sum(entry);
+            if (rest.packets() > 0) {
+                counters.merge(Counter.Key.ofRest(Layout.NUMBER.decode(entry.key())), rest, Counter::plus);
             }
-            counters.put(Counter.Key.LAYOUT.decode(entry.key()), sum);
         }
         return counters;
+    }
+
+    /** Of all CPUs. */
+    private static Counter sum(BpfMap.Entry perCpu) {
+        int step = (Counter.LAYOUT.size() + PER_CPU_ALIGNMENT - 1) / PER_CPU_ALIGNMENT * PER_CPU_ALIGNMENT;
+        Counter sum = new Counter(0, 0);
+        for (int at = 0; at < perCpu.value().length; at += step) {
+            sum = sum.plus(Counter.LAYOUT.decode(perCpu.value(), at));
+        }
+        return sum;
     }
 
     /** Reads events; to be polled by one thread. */
