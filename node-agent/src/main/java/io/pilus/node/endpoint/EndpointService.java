@@ -27,6 +27,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
@@ -34,8 +35,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Attaches and detaches. The order makes every crash harmless: policy is in the kernel before the interface exists; the node's end comes up
- * when all the rest is done, and the endpoint is on disk before anybody is told; what is in the kernel and not on disk is removed at the
- * next start.
+ * when all the rest is done, and the endpoint is on disk before anybody is told; what is in the kernel and not on disk, or on disk with a
+ * node's end that is not up, is removed at the next start.
  */
 @Startup
 @Singleton
@@ -62,7 +63,7 @@ public class EndpointService implements Endpoints {
     /** Does what takes the kernel long: a virtual thread would hold its carrier all the while. */
     private final ExecutorService work;
 
-    /** Attaches programs, each beside a task of {@link #work}. */
+    /** Attaches programs and writes files, beside the tasks of {@link #work}. */
     private final ExecutorService hooks;
 
     private final Map<String, Attachment> attached = new ConcurrentHashMap<>();
@@ -309,6 +310,7 @@ public class EndpointService implements Endpoints {
             String hostName = spare.map(SpareInterfaces.Taken::name)
                     .orElseGet(() -> PodInterface.hostName(request.containerId(), request.interfaceName()));
             Attachment attachment = null;
+            CompletableFuture<Void> written = CompletableFuture.completedFuture(null);
             try {
                 int ifindex = spare.map(SpareInterfaces.Taken::ifindex)
                         .orElseGet(() -> PodInterface.create(
@@ -328,6 +330,7 @@ public class EndpointService implements Endpoints {
                         ready.identity(),
                         ready.slot(),
                         mtu);
+                written = beside(attachment, files::write);
                 if (spare.isPresent()) {
                     PodInterface.configure(namespace, pod, attachment.interfaceName(), attachment.addresses());
                 } else {
@@ -336,20 +339,26 @@ public class EndpointService implements Endpoints {
                 kernel.admit(attachment, mac);
                 PodInterface.raise(netlink, ifindex);
                 confirm(request, namespace);
-                files.write(attachment);
+                join(written);
                 attached.put(attachment.containerId(), attachment);
                 return attachment;
             } catch (RuntimeException e) {
+                written.exceptionally(_ -> null).join();
                 undo(attachment, hostName);
                 throw e instanceof ProblemException ? e : EndpointProblem.kernel(request, e);
             }
         }
     }
 
+    /** Begins what takes the kernel or the disk a while, for the calling thread to go on meanwhile. */
+    private CompletableFuture<Void> beside(Attachment attachment, Consumer<Attachment> task) {
+        return CompletableFuture.runAsync(() -> task.accept(attachment), hooks);
+    }
+
     /** The program's grace period passes while netlink works. */
     private void configure(Attachment attachment, NetworkNamespace namespace, Netlink pod) {
-        CompletableFuture<Void> judged = CompletableFuture.runAsync(
-                () -> kernel.attach(attachment.hostInterface(), attachment.ifindex()), hooks);
+        CompletableFuture<Void> judged =
+                beside(attachment, made -> kernel.attach(made.hostInterface(), made.ifindex()));
         try {
             PodInterface.quiet(kernel.namespace(), attachment.hostInterface());
             PodInterface.configure(namespace, pod, attachment.interfaceName(), attachment.addresses());
@@ -391,6 +400,7 @@ public class EndpointService implements Endpoints {
     private void undo(@Nullable Attachment attachment, String hostName) {
         try {
             if (attachment != null) {
+                files.delete(attachment.containerId());
                 kernel.dismiss(attachment);
             }
             kernel.detach(hostName);
