@@ -239,11 +239,11 @@ public class EndpointService implements Endpoints {
         turn.startWaiting();
         boolean interrupted = false;
         try {
-            ready = switch (realiser.get().await(request.containerId(), workload, deadline)) {
+            ready = switch (turn.await(() -> realiser.get().await(request.containerId(), workload, deadline))) {
                 case Readiness.NotReady missing -> throw EndpointProblem.notReady(workload, missing);
                 case Readiness.Ready found -> found;
             };
-            lease = lease(request, workload, ready, deadline);
+            lease = lease(turn, request, workload, ready, deadline);
         } catch (InterruptedException e) {
             throw EndpointProblem.abandoned(request.containerId());
         } finally {
@@ -255,7 +255,8 @@ public class EndpointService implements Endpoints {
         return run(() -> make(request, ready, lease));
     }
 
-    private Lease lease(AttachRequest request, WorkloadRef workload, Readiness.Ready ready, Deadline deadline)
+    private Lease lease(
+            Containers.Turn turn, AttachRequest request, WorkloadRef workload, Readiness.Ready ready, Deadline deadline)
             throws InterruptedException {
         while (true) {
             LeaseOutcome outcome = leases.lease(request.containerId(), request.interfaceName(), ready.pool(), Set.of());
@@ -272,7 +273,10 @@ public class EndpointService implements Endpoints {
             if (left.isZero()) {
                 throw EndpointProblem.noAddress(workload, ready.pool(), detail);
             }
-            Thread.sleep(left.compareTo(ADDRESS_POLL) < 0 ? left : ADDRESS_POLL);
+            turn.await(() -> {
+                Thread.sleep(left.compareTo(ADDRESS_POLL) < 0 ? left : ADDRESS_POLL);
+                return left;
+            });
         }
     }
 

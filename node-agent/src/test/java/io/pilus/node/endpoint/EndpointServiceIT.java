@@ -390,6 +390,27 @@ class EndpointServiceIT {
     }
 
     @Test
+    void detachingWhileALeaseIsWrittenLetsTheWriteEnd() {
+        var agent = new TestAgent(node);
+        agent.leasing = () -> {
+            agent.leasing = () -> {};
+            Thread detaching = Thread.ofPlatform().start(() -> agent.endpoints.detach("c1"));
+            while (detaching.getState() != Thread.State.WAITING) {
+                Thread.onSpinWait();
+            }
+        };
+
+        assertProblem(
+                () -> agent.endpoints.attach(request("c1", pod())),
+                "detached-meanwhile",
+                "container c1 was detached while it waited");
+
+        assertNothingLeft(agent);
+        assertThat(Thread.currentThread().isInterrupted()).isFalse();
+        assertThat(agent.endpoints.attach(request("c1", pod())).repeated()).isFalse();
+    }
+
+    @Test
     void aRestartDetachesWhatIsGone() {
         var before = new TestAgent(node);
         TestPod gone = pod();
