@@ -35,7 +35,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Attaches and detaches. The order makes every crash harmless: policy is in the kernel before the interface exists; the node's end comes up
  * when all the rest is done, and the endpoint is on disk before anybody is told; what is in the kernel and not on disk is removed at the
- * next start.
+ * next start. The other way round the interface goes first, so that nothing it brings in is ever unjudged, and the endpoint is forgotten
+ * last: what failed half way is finished by asking again.
  */
 @Startup
 @Singleton
@@ -65,6 +66,9 @@ public class EndpointService implements Endpoints {
     private final ExecutorService hooks;
 
     private final Map<String, Attachment> attached = new ConcurrentHashMap<>();
+
+    /** Containers whose attachment is being removed, or is so in part: nothing of it is made again. */
+    private final Set<String> leaving = ConcurrentHashMap.newKeySet();
 
     /** Held while what the maps say of an endpoint changes together with what is known of it. */
     private final Object changes = new Object();
@@ -184,7 +188,9 @@ public class EndpointService implements Endpoints {
         Attachment after;
         synchronized (changes) {
             Attachment before = attached.get(containerId);
-            if (before == null || (before.identity() == identity && before.slot() == slot)) {
+            if (before == null
+                    || leaving.contains(containerId)
+                    || (before.identity() == identity && before.slot() == slot)) {
                 return;
             }
             after = before.judged(identity, slot);
@@ -211,10 +217,12 @@ public class EndpointService implements Endpoints {
         if (!same) {
             throw EndpointProblem.otherwiseAttached(known);
         }
-        if (exists(known)) {
+        if (exists(known) && !leaving.contains(known.containerId())) {
             return Optional.of(known);
         }
-        LOG.warnf("interface %s of container %s is gone; making it anew", known.hostInterface(), known.containerId());
+        LOG.warnf(
+                "interface %s of container %s is gone, or was to go; making it anew",
+                known.hostInterface(), known.containerId());
         run(() -> {
             remove(known);
             return known;
@@ -366,25 +374,35 @@ public class EndpointService implements Endpoints {
 
     private void undo(@Nullable Attachment attachment, String hostName) {
         try {
-            if (attachment != null) {
-                kernel.dismiss(attachment);
-            }
-            kernel.detach(hostName);
             PodInterface.delete(netlink, hostName);
+            kernel.detach(hostName);
         } catch (RuntimeException e) {
             LOG.errorf(e, "%s could not be removed; the next start of the agent does", hostName);
         }
+        if (attachment != null) {
+            try {
+                kernel.dismiss(attachment);
+            } catch (RuntimeException e) {
+                LOG.errorf(
+                        e, "what the maps say of %s could not be removed; the next start of the agent does", hostName);
+            }
+        }
     }
 
+    /** Each step does nothing where it was done before. */
     private void remove(Attachment attachment) {
         synchronized (changes) {
-            attached.remove(attachment.containerId());
-            kernel.dismiss(attachment);
+            leaving.add(attachment.containerId());
         }
-        kernel.detach(attachment.hostInterface());
         PodInterface.delete(netlink, attachment.hostInterface());
+        kernel.detach(attachment.hostInterface());
+        kernel.dismiss(attachment);
         leases.release(attachment.containerId(), attachment.interfaceName());
         files.delete(attachment.containerId());
+        synchronized (changes) {
+            attached.remove(attachment.containerId());
+            leaving.remove(attachment.containerId());
+        }
     }
 
     private void restore() {
