@@ -169,6 +169,16 @@ public final class Datapath {
         return new TypedMap<>(map("ct_overflow_v1"), Connection.Key.LAYOUT, Connection.LAYOUT);
     }
 
+    /** How many connections have found the table full since the maps were made. */
+    public long overflowedConnections() {
+        return count("ct_overflowed_v1", 0);
+    }
+
+    /** How many events have waited for the agent's next look since the maps were made. */
+    public long delayedEvents(EventDelay why) {
+        return count("events_lost_v1", why.number());
+    }
+
     /** Every count since the maps were made, of all CPUs together. */
     public Map<Counter.Key, Counter> counters() {
         Map<Counter.Key, Counter> counters = new HashMap<>();
@@ -249,6 +259,12 @@ public final class Datapath {
                         maps.computeIfAbsent("connections " + id, _ -> BpfMap.byId(id)),
                         Connection.Key.LAYOUT,
                         Connection.LAYOUT));
+    }
+
+    private long count(String map, int index) {
+        return map(map).lookup(Layout.NUMBER.encode(index))
+                .map(Layout.COUNT::decode)
+                .orElse(0L);
     }
 
     private Loaded current() {

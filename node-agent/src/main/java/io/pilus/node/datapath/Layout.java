@@ -23,6 +23,10 @@ public final class Layout<T> {
     static final Layout<Integer> NUMBER =
             Layout.<Integer>of("__u32").u32("value", number -> number).read(r -> r.u32("value"));
 
+    /** A count by itself. */
+    static final Layout<Long> COUNT =
+            Layout.<Long>of("__u64").u64("value", count -> count).read(r -> r.u64("value"));
+
     private static final int ADDRESS_BYTES = 16;
     private static final ByteString NO_ADDRESS = ByteString.copyFrom(new byte[ADDRESS_BYTES]);
 

@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Attaches and detaches. The order makes every crash harmless: policy is in the kernel before the interface exists; the node's end comes up
  * when all the rest is done, and the endpoint is on disk before anybody is told; what is in the kernel and not on disk, or on disk with a
- * node's end that is not up, is removed at the next start.
+ * node's end that is not up, is removed at the next start. The other way round the interface goes first, so that nothing it brings in is
+ * ever unjudged, and the endpoint is forgotten last: what failed half way is finished by asking again.
  */
 @Startup
 @Singleton
@@ -67,6 +68,9 @@ public class EndpointService implements Endpoints {
     private final ExecutorService hooks;
 
     private final Map<String, Attachment> attached = new ConcurrentHashMap<>();
+
+    /** Containers whose attachment is being removed, or is so in part: nothing of it is made again. */
+    private final Set<String> leaving = ConcurrentHashMap.newKeySet();
 
     /** Held while what the maps say of an endpoint changes together with what is known of it. */
     private final Object changes = new Object();
@@ -188,7 +192,9 @@ public class EndpointService implements Endpoints {
         Attachment after;
         synchronized (changes) {
             Attachment before = attached.get(containerId);
-            if (before == null || (before.identity() == identity && before.slot() == slot)) {
+            if (before == null
+                    || leaving.contains(containerId)
+                    || (before.identity() == identity && before.slot() == slot)) {
                 return;
             }
             after = before.judged(identity, slot);
@@ -215,10 +221,12 @@ public class EndpointService implements Endpoints {
         if (!same) {
             throw EndpointProblem.otherwiseAttached(known);
         }
-        if (exists(known)) {
+        if (exists(known) && !leaving.contains(known.containerId())) {
             return Optional.of(known);
         }
-        LOG.warnf("interface %s of container %s is gone; making it anew", known.hostInterface(), known.containerId());
+        LOG.warnf(
+                "interface %s of container %s is gone, or was to go; making it anew",
+                known.hostInterface(), known.containerId());
         run(() -> {
             remove(known);
             return known;
@@ -243,11 +251,11 @@ public class EndpointService implements Endpoints {
         turn.startWaiting();
         boolean interrupted = false;
         try {
-            ready = switch (realiser.get().await(request.containerId(), workload, deadline)) {
+            ready = switch (turn.await(() -> realiser.get().await(request.containerId(), workload, deadline))) {
                 case Readiness.NotReady missing -> throw EndpointProblem.notReady(workload, missing);
                 case Readiness.Ready found -> found;
             };
-            lease = lease(request, workload, ready, deadline);
+            lease = lease(turn, request, workload, ready, deadline);
         } catch (InterruptedException e) {
             throw EndpointProblem.abandoned(request.containerId());
         } finally {
@@ -259,7 +267,8 @@ public class EndpointService implements Endpoints {
         return run(() -> make(request, ready, lease));
     }
 
-    private Lease lease(AttachRequest request, WorkloadRef workload, Readiness.Ready ready, Deadline deadline)
+    private Lease lease(
+            Containers.Turn turn, AttachRequest request, WorkloadRef workload, Readiness.Ready ready, Deadline deadline)
             throws InterruptedException {
         while (true) {
             LeaseOutcome outcome = leases.lease(request.containerId(), request.interfaceName(), ready.pool(), Set.of());
@@ -276,7 +285,10 @@ public class EndpointService implements Endpoints {
             if (left.isZero()) {
                 throw EndpointProblem.noAddress(workload, ready.pool(), detail);
             }
-            Thread.sleep(left.compareTo(ADDRESS_POLL) < 0 ? left : ADDRESS_POLL);
+            turn.await(() -> {
+                Thread.sleep(left.compareTo(ADDRESS_POLL) < 0 ? left : ADDRESS_POLL);
+                return left;
+            });
         }
     }
 
@@ -399,26 +411,36 @@ public class EndpointService implements Endpoints {
 
     private void undo(@Nullable Attachment attachment, String hostName) {
         try {
-            if (attachment != null) {
-                files.delete(attachment.containerId());
-                kernel.dismiss(attachment);
-            }
-            kernel.detach(hostName);
             PodInterface.delete(netlink, hostName);
+            kernel.detach(hostName);
         } catch (RuntimeException e) {
             LOG.errorf(e, "%s could not be removed; the next start of the agent does", hostName);
         }
+        if (attachment != null) {
+            try {
+                kernel.dismiss(attachment);
+                files.delete(attachment.containerId());
+            } catch (RuntimeException e) {
+                LOG.errorf(
+                        e, "what maps and files say of %s could not be removed; the next start of the agent does", hostName);
+            }
+        }
     }
 
+    /** Each step does nothing where it was done before. */
     private void remove(Attachment attachment) {
         synchronized (changes) {
-            attached.remove(attachment.containerId());
-            kernel.dismiss(attachment);
+            leaving.add(attachment.containerId());
         }
-        kernel.detach(attachment.hostInterface());
         PodInterface.delete(netlink, attachment.hostInterface());
+        kernel.detach(attachment.hostInterface());
+        kernel.dismiss(attachment);
         leases.release(attachment.containerId(), attachment.interfaceName());
         files.delete(attachment.containerId());
+        synchronized (changes) {
+            attached.remove(attachment.containerId());
+            leaving.remove(attachment.containerId());
+        }
     }
 
     private void restore() {

@@ -4,10 +4,12 @@ import io.pilus.node.datapath.Connection;
 import io.pilus.node.datapath.Datapath;
 import io.pilus.node.datapath.TypedMap;
 import jakarta.inject.Singleton;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Removes connections whose lifetime is over. The datapath already treats them as gone ({@code bpf/lib/conntrack.h}
- * has the same lifetimes); this only gives their memory back.
+ * has the same lifetimes); this only gives their memory back, in every table that connections may be in.
  */
 @Singleton
 class ConnectionSweeper {
@@ -24,7 +26,16 @@ class ConnectionSweeper {
      * @return how many were removed
      */
     int sweep() {
-        TypedMap<Connection.Key, Connection> connections = datapath.connections();
+        return Stream.of(
+                        Optional.of(datapath.connections()),
+                        datapath.drainingConnections(),
+                        Optional.of(datapath.overflowingConnections()))
+                .flatMap(Optional::stream)
+                .mapToInt(ConnectionSweeper::sweep)
+                .sum();
+    }
+
+    private static int sweep(TypedMap<Connection.Key, Connection> connections) {
         // CLOCK_MONOTONIC, as bpf_ktime_get_ns, in units of 2^30 ns
         int now = (int) (System.nanoTime() >> 30);
         int removed = 0;

@@ -219,12 +219,41 @@ final class KernelTables {
         return !found.isEmpty();
     }
 
-    /** In tables of an earlier life that are in force though nobody took them over, the identity is one that is not known. */
-    void unresolveUnmodelled(int identity) {
-        found.forEach((number, contents) -> {
-            maps.peer(number, identity, KernelClasses.UNRESOLVED);
-            contents.peers().put(identity, KernelClasses.UNRESOLVED);
-        });
+    /**
+     * In tables of an earlier life that are in force though nobody took them over, the identity is one that is not known.
+     *
+     * @return whether it was another one before
+     * @throws TableFullException when there is no room to say so in a table that did not speak of it; where one did, it is said
+     */
+    boolean unresolveUnmodelled(int identity) {
+        boolean changed = forgetUnmodelled(identity);
+        for (Map.Entry<Integer, PolicyMaps.Contents> table : found.entrySet()) {
+            Map<Integer, Integer> peers = table.getValue().peers();
+            if (!peers.containsKey(identity)) {
+                maps.peer(table.getKey(), identity, KernelClasses.UNRESOLVED);
+                peers.put(identity, KernelClasses.UNRESOLVED);
+                changed |= known.contains(identity);
+            }
+        }
+        return changed;
+    }
+
+    /**
+     * The same where such tables speak of the identity.
+     *
+     * @return whether one did
+     */
+    boolean forgetUnmodelled(int identity) {
+        boolean changed = false;
+        for (Map.Entry<Integer, PolicyMaps.Contents> table : found.entrySet()) {
+            Map<Integer, Integer> peers = table.getValue().peers();
+            if (peers.getOrDefault(identity, KernelClasses.UNRESOLVED) != KernelClasses.UNRESOLVED) {
+                maps.peer(table.getKey(), identity, KernelClasses.UNRESOLVED);
+                peers.put(identity, KernelClasses.UNRESOLVED);
+                changed = true;
+            }
+        }
+        return changed;
     }
 
     /**

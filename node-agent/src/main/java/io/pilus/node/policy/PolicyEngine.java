@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The order in which a revision reaches the kernel: identities that are gone stop to be known; new tables are written and
  * pointed to; the tables in force learn of identities; new identities begin to be known; what may have been taken away is
- * judged again.
+ * judged again. Whom a full map keeps from the class that is due is denied meanwhile.
  *
  * <p>Not safe for use by several threads.
  */
@@ -53,6 +53,9 @@ final class PolicyEngine {
 
     /** Identities that the kernel must not count as known yet, and the tables in force that have no room for them. */
     private final Map<Integer, Set<Table>> heldBack = new HashMap<>();
+
+    /** Subjects from which the change that is going on may have taken something away. */
+    private final Set<Integer> tightened = new HashSet<>();
 
     PolicyEngine(ClusterView cluster, KernelTables kernel, Slots slots, RuleNumbers numbers) {
         this.cluster = cluster;
@@ -93,6 +96,9 @@ final class PolicyEngine {
         /** Identities that are not judged as they should be, for want of room. */
         final Set<Integer> unwritten = new HashSet<>();
 
+        /** Only a table that is made anew says what the view says. */
+        boolean outdated;
+
         /** Why the table is not what the view says now. */
         @Nullable
         Failure failure;
@@ -131,16 +137,21 @@ final class PolicyEngine {
     void start(Set<Integer> wanted, Map<Integer, Integer> attached) {
         peers.load();
         attached.forEach(slots::adopt);
-        for (int identity : List.copyOf(kernel.known())) {
-            if (!peers.isKnown(identity)) {
-                kernel.forget(identity);
-            }
-        }
         wanted.forEach(identity -> subjects.put(identity, new Subject(identity)));
-        subjects.values().forEach(this::settle);
-        peers.known().forEach(this::introduce);
-        slots.clearRest();
-        retire();
+        judgingAgain(() -> {
+            List<Integer> gone = kernel.known().stream()
+                    .filter(identity -> !peers.isKnown(identity))
+                    .toList();
+            gone.forEach(kernel::forget);
+            subjects.values().forEach(this::settle);
+            if (!gone.isEmpty()) {
+                gone.forEach(kernel::forgetUnmodelled);
+                everybodyIsTightened();
+            }
+            peers.known().forEach(this::introduce);
+            slots.clearRest();
+            retire();
+        });
     }
 
     /** Has exactly these identities as subjects. */
@@ -162,10 +173,18 @@ final class PolicyEngine {
 
     /** Brings the kernel in line with a revision that is in the view. */
     void apply(Delta delta) {
+        judgingAgain(() -> bring(delta));
+    }
+
+    private void bring(Delta delta) {
         Peers.Changes changes = peers.apply(delta);
         changes.forgotten().forEach(identity -> {
             kernel.forget(identity);
             heldBack.remove(identity);
+            if (kernel.hasUnmodelled()) {
+                kernel.forgetUnmodelled(identity);
+                everybodyIsTightened();
+            }
         });
         boolean policyChanged = !changes.sets().isEmpty();
         for (Delta.Put put : delta.puts()) {
@@ -183,23 +202,23 @@ final class PolicyEngine {
                     .filter(subject -> subject.failure != null)
                     .forEach(this::settle);
         }
-        Set<Table> tightened = new LinkedHashSet<>();
         for (Table table : tables.values()) {
             if (!rebuilt.contains(table)) {
-                reclassify(table, changes, tightened);
+                reclassify(table, changes);
             }
         }
         changes.moved().forEach(this::unresolveUnmodelled);
         changes.introduced().forEach(this::introduce);
         List.copyOf(heldBack.keySet()).forEach(this::introduce);
-        for (Table table : tightened) {
-            table.subjects.forEach(slots::raise);
-        }
         retire();
     }
 
     /** Tries again what had failed. */
     void retry() {
+        judgingAgain(this::mend);
+    }
+
+    private void mend() {
         Set<Table> failed = new LinkedHashSet<>();
         for (Table table : tables.values()) {
             repair(table);
@@ -215,6 +234,23 @@ final class PolicyEngine {
         }
         List.copyOf(heldBack.keySet()).forEach(this::introduce);
         retire();
+    }
+
+    /** Ends a change, also one that fails half way, with open connections being judged again where it may have taken something away. */
+    private void judgingAgain(Runnable change) {
+        try {
+            change.run();
+        } catch (RuntimeException e) {
+            everybodyIsTightened();
+            throw e;
+        } finally {
+            tightened.forEach(slots::raise);
+            tightened.clear();
+        }
+    }
+
+    private void everybodyIsTightened() {
+        tightened.addAll(subjects.keySet());
     }
 
     /** Whether {@link #retry} has anything to do. */
@@ -423,6 +459,7 @@ final class PolicyEngine {
         for (Table table : stale) {
             Compiled compiled = compile(table);
             if (compiled == null) {
+                table.outdated = true;
                 continue;
             }
             KernelTable before = table.kernel;
@@ -441,21 +478,21 @@ final class PolicyEngine {
     }
 
     /** Has a table that stays in force learn which identities came, moved and went. */
-    private void reclassify(Table table, Peers.Changes changes, Set<Table> tightened) {
+    private void reclassify(Table table, Peers.Changes changes) {
         KernelTable inForce = table.kernel;
         if (inForce == null) {
             return;
         }
         VerdictTable model = inForce.model();
         for (int identity : changes.introduced()) {
-            learn(table, inForce, identity, model.introduce(identity, peers.setsOf(identity)), tightened);
+            learn(table, inForce, identity, model.introduce(identity, peers.setsOf(identity)));
         }
         for (int identity : changes.moved()) {
-            learn(table, inForce, identity, model.reclassify(identity, peers.setsOf(identity)), tightened);
+            learn(table, inForce, identity, model.reclassify(identity, peers.setsOf(identity)));
         }
         for (int identity : changes.forgotten()) {
             table.unwritten.remove(identity);
-            learn(table, inForce, identity, Optional.of(model.forget(identity)), tightened);
+            learn(table, inForce, identity, Optional.of(model.forget(identity)));
         }
         repair(table);
     }
@@ -466,12 +503,19 @@ final class PolicyEngine {
         if (inForce == null || table.unwritten.isEmpty()) {
             return;
         }
+        tightened.addAll(table.subjects);
         try {
             for (int identity : List.copyOf(table.unwritten)) {
                 kernel.repair(inForce, identity);
                 table.unwritten.remove(identity);
+                Set<Table> full = heldBack.get(identity);
+                if (full != null) {
+                    full.remove(table);
+                }
             }
-            written(table);
+            if (!table.outdated) {
+                table.failure = null;
+            }
         } catch (TableFullException e) {
             table.failure = full(table, e);
         }
@@ -480,6 +524,7 @@ final class PolicyEngine {
     /** The table is what the view says. */
     private void written(Table table) {
         table.failure = null;
+        table.outdated = false;
         table.unwritten.clear();
         heldBack.values().forEach(full -> full.remove(table));
     }
@@ -492,28 +537,47 @@ final class PolicyEngine {
                         + "; select fewer peers, or put fewer pods on this node");
     }
 
-    private void learn(
-            Table table, KernelTable inForce, int identity, Optional<TableDelta> delta, Set<Table> tightened) {
+    private void learn(Table table, KernelTable inForce, int identity, Optional<TableDelta> delta) {
+        if (delta.isEmpty()) {
+            table.outdated = true;
+            table.failure = new Failure(
+                    about(table), "too-many-classes", "no class is left for identity " + identity + "; it is denied");
+            deny(table, inForce, identity);
+            return;
+        }
+        boolean takesAway = delta.get().takesAway();
+        if (takesAway) {
+            tightened.addAll(table.subjects);
+        }
         try {
-            if (delta.isEmpty()) {
-                kernel.unresolve(inForce, identity);
-                table.failure = new Failure(
-                        about(table),
-                        "too-many-classes",
-                        "no class is left for identity " + identity + "; it is denied");
-                return;
-            }
             kernel.apply(inForce, delta.get().changes());
-            if (delta.get().takesAway()) {
-                tightened.add(table);
-            }
         } catch (TableFullException e) {
             if (!kernel.known().contains(identity)) {
-                heldBack.computeIfAbsent(identity, _ -> new HashSet<>()).add(table);
+                holdBack(identity, table);
+            }
+            if (takesAway) {
+                deny(table, inForce, identity);
             }
             table.unwritten.add(identity);
             table.failure = full(table, e);
         }
+    }
+
+    /** Has the identity judged as one that is not known, which is never more than it should be allowed. */
+    private void deny(Table table, KernelTable inForce, int identity) {
+        tightened.addAll(table.subjects);
+        try {
+            kernel.unresolve(inForce, identity);
+        } catch (TableFullException e) {
+            // without room to say so here, nobody may know it
+            kernel.forget(identity);
+            holdBack(identity, table);
+            everybodyIsTightened();
+        }
+    }
+
+    private void holdBack(int identity, Table table) {
+        heldBack.computeIfAbsent(identity, _ -> new HashSet<>()).add(table);
     }
 
     /** The kernel counts it as known from here on, unless a table in force has no room for it. */
@@ -523,21 +587,29 @@ final class PolicyEngine {
             return;
         }
         try {
-            kernel.unresolveUnmodelled(identity);
+            if (kernel.unresolveUnmodelled(identity)) {
+                everybodyIsTightened();
+            }
             kernel.know(identity);
             heldBack.remove(identity);
         } catch (TableFullException e) {
             heldBack.put(identity, new HashSet<>());
+            if (kernel.hasUnmodelled()) {
+                everybodyIsTightened();
+            }
         }
     }
 
     /** Tables that nobody has taken over cannot tell where a known identity belongs now. */
     private void unresolveUnmodelled(int identity) {
         try {
-            kernel.unresolveUnmodelled(identity);
+            if (kernel.unresolveUnmodelled(identity)) {
+                everybodyIsTightened();
+            }
         } catch (TableFullException e) {
             kernel.forget(identity);
-            heldBack.put(identity, new HashSet<>());
+            heldBack.computeIfAbsent(identity, _ -> new HashSet<>());
+            everybodyIsTightened();
         }
     }
 
@@ -608,6 +680,7 @@ final class PolicyEngine {
             return true;
         } catch (TableFullException e) {
             peers.disuse(compiled.sets());
+            table.outdated = true;
             table.documents = table.documents.isEmpty() ? compiled.documents() : table.documents;
             table.failure = new Failure(
                     about(table),

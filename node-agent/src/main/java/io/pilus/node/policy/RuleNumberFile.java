@@ -49,7 +49,7 @@ public final class RuleNumberFile implements RuleNumbers, Closeable {
      *
      * @throws IOException when the disk refuses
      */
-    static RuleNumberFile open(Path file) throws IOException {
+    public static RuleNumberFile open(Path file) throws IOException {
         Files.createDirectories(file.toAbsolutePath().getParent());
         FileChannel channel = FileChannel.open(file, READ, WRITE, CREATE);
         try {

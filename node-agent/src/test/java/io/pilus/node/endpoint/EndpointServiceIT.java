@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.pilus.contract.Prefixes;
 import io.pilus.netlink.Link;
 import io.pilus.netlink.MacAddress;
 import io.pilus.netlink.NetworkNamespace;
@@ -13,9 +14,11 @@ import io.pilus.node.testing.TestNode;
 import io.pilus.node.testing.TestPod;
 import io.pilus.rest.ProblemException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -28,6 +31,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -228,6 +232,99 @@ class EndpointServiceIT {
     }
 
     @Test
+    void theInterfaceGoesBeforeWhatJudgesIt() {
+        AtomicReference<@Nullable Step> failures = new AtomicReference<>();
+        List<Link> unjudged = new ArrayList<>();
+        List<Step> steps = new ArrayList<>();
+        var agent = new TestAgent(
+                node,
+                kernel -> new HookedKernel(kernel, step -> {
+                    if (failures.compareAndSet(step, null)) {
+                        throw new IllegalStateException("no more room");
+                    }
+                    if (step == Step.DETACHING || step == Step.DISMISSING) {
+                        steps.add(step);
+                        unjudged.addAll(podLinks());
+                    }
+                }),
+                BLOCKS);
+        agent.endpoints.attach(request("c1", pod()));
+
+        agent.endpoints.detach("c1");
+        failures.set(Step.ADMITTED);
+        assertThatThrownBy(() -> agent.endpoints.attach(request("c2", pod()))).hasMessageContaining("no more room");
+
+        assertThat(steps).containsExactly(Step.DETACHING, Step.DISMISSING, Step.DETACHING, Step.DISMISSING);
+        assertThat(unjudged).isEmpty();
+        assertNothingLeft(agent);
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Step.class,
+            names = {"DETACHING", "DETACHED", "DISMISSING", "DISMISSED"})
+    void whatFailsWhileDetachingIsFinishedByAskingAgain(Step failing) {
+        AtomicReference<@Nullable Step> failures = new AtomicReference<>();
+        var agent = new TestAgent(
+                node,
+                kernel -> new HookedKernel(kernel, step -> {
+                    if (failures.compareAndSet(step, null)) {
+                        throw new IllegalStateException("refused at " + step);
+                    }
+                }),
+                BLOCKS);
+        Attachment attachment = agent.endpoints.attach(request("c1", pod())).attachment();
+        failures.set(failing);
+
+        assertThatThrownBy(() -> agent.endpoints.detach("c1")).hasMessage("refused at " + failing);
+        assertThat(agent.endpoints.all()).containsExactly(attachment);
+        assertThat(agent.reportedDetached).isEmpty();
+        agent.endpoints.detach("c1");
+
+        assertNothingLeft(agent);
+        assertThat(agent.held).isEmpty();
+        assertThat(agent.reportedDetached).containsExactly(attachment);
+    }
+
+    @Test
+    void aLeaseThatCouldNotBeGivenBackIsGivenBackByAskingAgain() throws IOException {
+        var agent = new TestAgent(node);
+        Attachment attachment = agent.endpoints.attach(request("c1", pod())).attachment();
+        Path obstacle = Files.createDirectory(node.directory()
+                .resolve("state/leases")
+                .resolve(attachment.addresses().stream().map(Prefixes::format).collect(Collectors.joining("+"))
+                        + ".tmp"));
+
+        assertThatThrownBy(() -> agent.endpoints.detach("c1")).isInstanceOf(UncheckedIOException.class);
+        assertThat(agent.endpoints.all()).containsExactly(attachment);
+        Files.delete(obstacle);
+        agent.endpoints.detach("c1");
+
+        assertNothingLeft(agent);
+    }
+
+    @Test
+    void anotherIdentityThatComesWhileDetachingBringsNothingBack() {
+        AtomicReference<@Nullable TestAgent> self = new AtomicReference<>();
+        var agent = new TestAgent(
+                node,
+                kernel -> new HookedKernel(kernel, step -> {
+                    TestAgent running = self.get();
+                    if (running != null) {
+                        running.endpoints.changeIdentity("c1", TestAgent.OTHER_IDENTITY, TestAgent.ALSO_OPEN);
+                    }
+                }),
+                BLOCKS);
+        agent.endpoints.attach(request("c1", pod()));
+        self.set(agent);
+
+        agent.endpoints.detach("c1");
+
+        assertNothingLeft(agent);
+        assertThat(agent.reportedAttached).extracting(Attachment::identity).containsExactly(TestAgent.IDENTITY);
+    }
+
+    @Test
     void detachingActsOnTheContainerThatItNamesAlone() throws Exception {
         var agent = new TestAgent(node);
         TestPod old = pod();
@@ -277,6 +374,27 @@ class EndpointServiceIT {
                 .isInstanceOf(CompletionException.class)
                 .hasRootCauseMessage("container c1 was detached while it waited to be attached");
         assertNothingLeft(agent);
+    }
+
+    @Test
+    void detachingWhileALeaseIsWrittenLetsTheWriteEnd() {
+        var agent = new TestAgent(node);
+        agent.leasing = () -> {
+            agent.leasing = () -> {};
+            Thread detaching = Thread.ofPlatform().start(() -> agent.endpoints.detach("c1"));
+            while (detaching.getState() != Thread.State.WAITING) {
+                Thread.onSpinWait();
+            }
+        };
+
+        assertProblem(
+                () -> agent.endpoints.attach(request("c1", pod())),
+                "detached-meanwhile",
+                "container c1 was detached while it waited");
+
+        assertNothingLeft(agent);
+        assertThat(Thread.currentThread().isInterrupted()).isFalse();
+        assertThat(agent.endpoints.attach(request("c1", pod())).repeated()).isFalse();
     }
 
     @Test
@@ -410,8 +528,8 @@ class EndpointServiceIT {
     void leasesThatWereLostAreTheAttachedOnesAgain() throws IOException {
         var before = new TestAgent(node);
         Attachment attachment = before.endpoints.attach(request("c1", pod())).attachment();
-        try (Stream<java.nio.file.Path> files = Files.list(node.directory().resolve("state/leases"))) {
-            for (java.nio.file.Path file : files.toList()) {
+        try (Stream<Path> files = Files.list(node.directory().resolve("state/leases"))) {
+            for (Path file : files.toList()) {
                 Files.delete(file);
             }
         }

@@ -14,6 +14,9 @@ import io.smallrye.config.SmallRyeConfigBuilder;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +50,9 @@ final class TestAgent implements Realiser, AttachedReporter {
     final List<Attachment> reportedDetached = new ArrayList<>();
     final Set<String> held = ConcurrentHashMap.newKeySet();
 
+    /** Done by whoever takes or gives back a lease, before that is written. */
+    volatile Runnable leasing = () -> {};
+
     /** What to answer; replaced by tests that want something else. */
     volatile Answer answer = (_, ref, _) -> ready(ref, IDENTITY, OPEN);
 
@@ -70,7 +76,7 @@ final class TestAgent implements Realiser, AttachedReporter {
         datapath.pools(List.of(Prefixes.parse("10.200.0.0/16"), Prefixes.parse("fd00:200::/48")));
         openTables();
         destinations = new Destinations(datapath.destinations());
-        leases = LeaseBook.open(config.stateDir().resolve("leases"), leaseConfig(), Clock.systemUTC(), _ -> true);
+        leases = LeaseBook.open(config.stateDir().resolve("leases"), leaseConfig(), clock(), _ -> true);
         leases.pools(List.of(PoolRanges.newBuilder()
                 .setName(POOL)
                 .addRanges(Prefixes.parse("10.200.0.0/16"))
@@ -165,6 +171,26 @@ final class TestAgent implements Realiser, AttachedReporter {
                 .order(ByteOrder.nativeOrder())
                 .putInt(value)
                 .array();
+    }
+
+    private Clock clock() {
+        return new Clock() {
+            @Override
+            public ZoneId getZone() {
+                return ZoneOffset.UTC;
+            }
+
+            @Override
+            public Clock withZone(ZoneId zone) {
+                return this;
+            }
+
+            @Override
+            public Instant instant() {
+                leasing.run();
+                return Instant.now();
+            }
+        };
     }
 
     private static LeaseConfig leaseConfig() {

@@ -3,6 +3,7 @@ package io.pilus.node.policy;
 import static io.pilus.contract.Prefixes.parse;
 import static io.pilus.contract.Prefixes.parseAddress;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
 import io.pilus.contract.Identities;
@@ -33,6 +34,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -60,6 +62,7 @@ class PolicyEngineIT {
     private KernelFixture kernel;
     private PolicyEngine engine;
     private final Map<RuleRef, Integer> numbers = new HashMap<>();
+    private boolean numbersFail;
 
     @BeforeEach
     void open() throws IOException {
@@ -356,6 +359,158 @@ class PolicyEngineIT {
     }
 
     @Test
+    void whomAFullMapKeepsOutOfItsClassIsDeniedAndOpenConnectionsAreJudgedAgain() {
+        kernel.close();
+        use(Map.of("peer_classes_v1", 40));
+        everybodyButBadMayReachApi();
+        engine.subjects(Set.of(API, WEB));
+        List<Integer> added = new ArrayList<>();
+        for (int identity = 5000; engine.errors().isEmpty(); identity++) {
+            apply(identity(identity, List.of(), List.of("web")));
+            added.add(identity);
+        }
+        assertThat(verdict(API, Direction.INGRESS, BATCH, 80)).isEqualTo(CellAction.ALLOW);
+        long api = generation(API);
+        long web = generation(WEB);
+
+        apply(identity(BATCH, List.of(), List.of("bad")));
+
+        assertThat(verdict(API, Direction.INGRESS, BATCH, 80)).isEqualTo(CellAction.DENY);
+        assertThat(generation(API)).isGreaterThan(api);
+        assertThat(generation(WEB)).as("whose packets it may not know any more").isGreaterThan(web);
+        assertThat(engine.errors()).isNotEmpty();
+
+        for (int identity : added.subList(0, 4)) {
+            cluster.delete(Keys.identityPolicy(identity));
+        }
+        apply(cluster);
+
+        assertThat(engine.errors()).isEmpty();
+        assertThat(engine.hasFailures()).isFalse();
+        assertThat(verdict(API, Direction.INGRESS, BATCH, 80)).isEqualTo(CellAction.DENY);
+        assertThat(verdict(API, Direction.INGRESS, BATCH, 81)).isEqualTo(CellAction.ALLOW);
+        assertThat(verdict(API, Direction.INGRESS, added.getLast(), 80)).isEqualTo(CellAction.ALLOW);
+    }
+
+    @Test
+    void whoseClassHasNoRoomForItsCellsIsDeniedAndOpenConnectionsAreJudgedAgain() {
+        everybodyButBadMayReachApi();
+        engine.subjects(Set.of(API));
+        int cells = kernel.entries("cells_v1");
+        kernel.close();
+        use(Map.of("cells_v1", cells));
+        apply(identity(WEB, List.of(), List.of("web")));
+        engine.subjects(Set.of(API));
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        long before = generation(API);
+
+        apply(identity(WEB, List.of(), List.of("web", "bad")));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DENY);
+        assertThat(generation(API)).isGreaterThan(before);
+        assertThat(engine.errors())
+                .singleElement()
+                .satisfies(error -> assertThat(error.getReason()).isEqualTo("full"));
+
+        apply(identity(WEB, List.of(), List.of("web")));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(engine.errors()).isEmpty();
+    }
+
+    @Test
+    void anIdentityForWhichNoClassIsLeftIsDeniedAndOpenConnectionsAreJudgedAgain() {
+        List<String> sets = new ArrayList<>();
+        List<Rule> rules = new ArrayList<>();
+        for (int bit = 0; bit < 16; bit++) {
+            sets.add("s" + bit);
+            rules.add(allow("s" + bit, 80));
+            cluster.put(Keys.peerSet("s" + bit), members());
+        }
+        apply(cluster);
+        // each combination of sets is a class; two fewer than there are, as of the 16 bits classes have three are
+        // spoken for
+        for (int combination = 1; combination <= 0xffff - 2; combination++) {
+            BitSet in = BitSet.valueOf(new long[] {combination});
+            identity(
+                    1000 + combination,
+                    List.of(),
+                    in.stream().mapToObj(sets::get).toList());
+            if (combination % 500 == 0) {
+                apply(cluster);
+            }
+        }
+        apply(cluster.put(Keys.rules("p1"), isolating("api", rules.toArray(Rule[]::new)))
+                .put(
+                        Keys.identityPolicy(API),
+                        IdentityPolicy.newBuilder().addPolicies("p1").build())
+                .put(
+                        Keys.identityPolicy(WEB),
+                        IdentityPolicy.newBuilder().addSets("s0").build()));
+        engine.subjects(Set.of(API));
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        long before = generation(API);
+
+        apply(identity(WEB, List.of(), sets.subList(1, 16)));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(generation(API)).isGreaterThan(before);
+        assertThat(engine.errors())
+                .singleElement()
+                .satisfies(error -> assertThat(error.getReason()).isEqualTo("too-many-classes"));
+    }
+
+    @Test
+    void underATableThatCannotBeMadeAnewWhoMovesHasOpenConnectionsJudgedAgain() {
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        Map<Integer, Integer> attached = Map.of(API, slot(API));
+        cluster.put(
+                        Keys.rules("p1"),
+                        isolating(
+                                "api",
+                                allow("web", 80).toBuilder().setActionValue(99).build()))
+                .commit();
+        restart(Set.of(API), attached);
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        long before = generation(API);
+
+        apply(cluster.delete(Keys.identityPolicy(WEB)));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.DEFAULT_DENY);
+        assertThat(generation(API)).isGreaterThan(before);
+    }
+
+    @Test
+    void afterARestartWhoIsGoneHasOpenConnectionsJudgedAgain() {
+        everybodyButBadMayReachApi();
+        engine.subjects(Set.of(API));
+        Map<Integer, Integer> attached = Map.of(API, slot(API));
+        int table = table(API);
+        long before = generation(API);
+        cluster.delete(Keys.identityPolicy(BATCH)).commit();
+
+        restart(Set.of(API), attached);
+
+        assertThat(table(API)).isEqualTo(table);
+        assertThat(generation(API)).isGreaterThan(before);
+    }
+
+    @Test
+    void aRevisionThatFailsHalfWayHasEveryConnectionJudgedAgain() {
+        everybodyButBadMayReachApi();
+        engine.subjects(Set.of(API));
+        long before = generation(API);
+        numbersFail = true;
+
+        assertThatThrownBy(() -> apply(cluster.delete(Keys.identityPolicy(BATCH))
+                        .put(Keys.rules("p1"), isolating("api", allow("web", 82)))))
+                .hasMessage("the disk is full");
+
+        assertThat(generation(API)).isGreaterThan(before);
+    }
+
+    @Test
     void whateverHappensTheKernelJudgesAsTheViewSays() {
         long seed = Long.getLong("pilus.seed", new Random().nextLong());
         var random = new Random(seed);
@@ -588,6 +743,22 @@ class PolicyEngineIT {
                 .put(Keys.identityPolicy(BATCH), IdentityPolicy.getDefaultInstance()));
     }
 
+    private void everybodyButBadMayReachApi() {
+        var deny = allow("bad", 80).toBuilder().setAction(Action.ACTION_DENY).build();
+        var everybody = allow("web", 80).toBuilder().clearPeerSets().setAnyPeer(true);
+        everybody.getPortsBuilder(0).setLast(81);
+        apply(cluster.put(Keys.peerSet("web"), members(WEB))
+                .put(Keys.peerSet("bad"), members())
+                .put(Keys.rules("p1"), isolating("api", deny, everybody.build(), allow("web", 82)))
+                .put(
+                        Keys.identityPolicy(API),
+                        IdentityPolicy.newBuilder().addPolicies("p1").build())
+                .put(
+                        Keys.identityPolicy(WEB),
+                        IdentityPolicy.newBuilder().addSets("web").build())
+                .put(Keys.identityPolicy(BATCH), IdentityPolicy.getDefaultInstance()));
+    }
+
     private void apply(ClusterFixture revision) {
         engine.apply(revision.commit());
     }
@@ -617,6 +788,9 @@ class PolicyEngineIT {
     }
 
     private int number(RuleRef rule) {
+        if (numbersFail) {
+            throw new IllegalStateException("the disk is full");
+        }
         return numbers.computeIfAbsent(rule, _ -> numbers.size() + 16);
     }
 
@@ -627,6 +801,10 @@ class PolicyEngineIT {
 
     private int slot(int subject) {
         return engine.slot(subject).orElseThrow();
+    }
+
+    private long generation(int subject) {
+        return kernel.slot(slot(subject)) >>> 32;
     }
 
     private int table(int subject) {
