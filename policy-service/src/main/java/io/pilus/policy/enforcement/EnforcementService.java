@@ -87,7 +87,8 @@ public class EnforcementService {
 
     /** How far a document of this revision has come. */
     public Enforcement state(DocumentName name, long revision, Set<PodSelector> selectors) {
-        OptionalLong compiledAt = nodes.compiledAt(revision);
+        // another replica may have compiled what this one has not seen: whom the document selects is not known yet
+        OptionalLong compiledAt = intent.revision() < revision ? OptionalLong.empty() : nodes.compiledAt(revision);
         RoaringBitmap selected = intent.with(compiler -> {
             var identities = new RoaringBitmap();
             selectors.forEach(selector -> identities.or(compiler.matching(selector)));
@@ -100,7 +101,7 @@ public class EnforcementService {
         for (String node : nodes.nodesOf(selected)) {
             Realised realised = nodes.realised(node);
             Optional<RealisedError> refusal = realised.getErrorsList().stream()
-                    .filter(error -> error.getSubject().equals(name.toString()))
+                    .filter(error -> concerns(error, name))
                     .findFirst();
             boolean live = nodes.isLive(node);
             if (live && refusal.isPresent()) {
@@ -118,6 +119,11 @@ public class EnforcementService {
         }
         return new Enforcement(
                 compiledAt.isPresent() ? compiledAt.getAsLong() : null, enforced, pending, silent, refusing);
+    }
+
+    /** A node that cannot say which documents an error keeps out of force has none for certain. */
+    private static boolean concerns(RealisedError error, DocumentName document) {
+        return error.getDocumentsCount() == 0 || error.getDocumentsList().contains(document.toString());
     }
 
     /**

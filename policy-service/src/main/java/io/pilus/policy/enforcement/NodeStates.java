@@ -48,6 +48,7 @@ public class NodeStates {
     private final NavigableMap<Long, Long> compiled = new TreeMap<>();
 
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+    private boolean nodesHaveCome;
 
     /** One node. */
     private static final class NodeState {
@@ -65,9 +66,15 @@ public class NodeStates {
         listeners.add(listener);
     }
 
-    /** The revision at which nodes see what {@code intent/} held at this revision; empty while that is not compiled. */
+    /**
+     * The revision at which nodes see what {@code intent/} held at this revision; empty while that is not compiled, and until it
+     * is known which nodes there are.
+     */
     OptionalLong compiledAt(long intentRevision) {
         return locked(() -> {
+            if (!nodesHaveCome) {
+                return OptionalLong.empty();
+            }
             Map.Entry<Long, Long> covering = compiled.ceilingEntry(intentRevision);
             return covering == null ? OptionalLong.empty() : OptionalLong.of(covering.getValue());
         });
@@ -114,7 +121,14 @@ public class NodeStates {
     @Incoming("node-changes")
     @RunOnVirtualThread
     void nodes(EtcdChange change) {
-        apply(change, nodes::clear, this::putOfNode, this::deletedOfNode);
+        apply(
+                change,
+                () -> {
+                    nodes.clear();
+                    nodesHaveCome = true;
+                },
+                this::putOfNode,
+                this::deletedOfNode);
     }
 
     @Incoming("liveness-changes")
