@@ -2,6 +2,7 @@ package io.pilus.policy.enforcement;
 
 import static jakarta.ws.rs.core.Response.Status.BAD_REQUEST;
 
+import io.pilus.contract.KeyRange;
 import io.pilus.contract.Keys;
 import io.pilus.contract.v1.Awaited;
 import io.pilus.contract.v1.AwaitedDocument;
@@ -36,6 +37,8 @@ import org.roaringbitmap.RoaringBitmap;
 public class EnforcementService {
 
     private static final int ATTEMPTS = 20;
+
+    private static final KeyRange<Realised> ALL_NODES = new KeyRange<>(Keys.NODES, Realised.parser());
 
     private final EtcdStore store;
     private final IntentState intent;
@@ -87,6 +90,22 @@ public class EnforcementService {
 
     /** How far a document of this revision has come. */
     public Enforcement state(DocumentName name, long revision, Set<PodSelector> selectors) {
+        long nodesSeen = nodes.revision();
+        Enforcement state = seen(name, revision, selectors);
+        return state.isComplete() && !isUpToDate(nodesSeen, revision)
+                ? new Enforcement(null, state.enforced(), List.of(), List.of(), List.of())
+                : state;
+    }
+
+    /**
+     * Whether what was seen of {@code nodes/} tells all nodes that a document of this revision concerns. Nothing orders that
+     * watch and the one that brings {@code compiled}; where no node has reported since, only the store knows.
+     */
+    private boolean isUpToDate(long nodesSeen, long revision) {
+        return nodesSeen >= revision || (nodesSeen > 0 && store.newestWrite(ALL_NODES) <= nodesSeen);
+    }
+
+    private Enforcement seen(DocumentName name, long revision, Set<PodSelector> selectors) {
         // another replica may have compiled what this one has not seen: whom the document selects is not known yet
         OptionalLong compiledAt = intent.revision() < revision ? OptionalLong.empty() : nodes.compiledAt(revision);
         RoaringBitmap selected = intent.with(compiler -> {
@@ -121,7 +140,7 @@ public class EnforcementService {
                 compiledAt.isPresent() ? compiledAt.getAsLong() : null, enforced, pending, silent, refusing);
     }
 
-    /** A node that cannot say which documents an error keeps out of force has none for certain. */
+    /** An error that does not say which documents it keeps out of force may keep any. */
     private static boolean concerns(RealisedError error, DocumentName document) {
         return error.getDocumentsCount() == 0 || error.getDocumentsList().contains(document.toString());
     }

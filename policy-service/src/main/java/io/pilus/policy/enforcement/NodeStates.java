@@ -48,7 +48,7 @@ public class NodeStates {
     private final NavigableMap<Long, Long> compiled = new TreeMap<>();
 
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
-    private boolean nodesHaveCome;
+    private long nodesRevision;
 
     /** One node. */
     private static final class NodeState {
@@ -66,18 +66,17 @@ public class NodeStates {
         listeners.add(listener);
     }
 
-    /**
-     * The revision at which nodes see what {@code intent/} held at this revision; empty while that is not compiled, and until it
-     * is known which nodes there are.
-     */
+    /** The revision at which nodes see what {@code intent/} held at this revision; empty while that is not compiled. */
     OptionalLong compiledAt(long intentRevision) {
         return locked(() -> {
-            if (!nodesHaveCome) {
-                return OptionalLong.empty();
-            }
             Map.Entry<Long, Long> covering = compiled.ceilingEntry(intentRevision);
             return covering == null ? OptionalLong.empty() : OptionalLong.of(covering.getValue());
         });
+    }
+
+    /** The revision up to which {@code nodes/} is known; 0 before anything was read. */
+    long revision() {
+        return locked(() -> nodesRevision);
     }
 
     /** The nodes to which a workload with one of these identities is assigned or attached. */
@@ -121,14 +120,7 @@ public class NodeStates {
     @Incoming("node-changes")
     @RunOnVirtualThread
     void nodes(EtcdChange change) {
-        apply(
-                change,
-                () -> {
-                    nodes.clear();
-                    nodesHaveCome = true;
-                },
-                this::putOfNode,
-                this::deletedOfNode);
+        apply(change, nodes::clear, this::putOfNode, this::deletedOfNode, () -> nodesRevision = change.revision());
     }
 
     @Incoming("liveness-changes")
@@ -169,6 +161,15 @@ public class NodeStates {
     }
 
     private void apply(EtcdChange change, Runnable clear, Consumer<EtcdChange.Entry> put, Consumer<String> deleted) {
+        apply(change, clear, put, deleted, () -> {});
+    }
+
+    private void apply(
+            EtcdChange change,
+            Runnable clear,
+            Consumer<EtcdChange.Entry> put,
+            Consumer<String> deleted,
+            Runnable applied) {
         locked(() -> {
             switch (change) {
                 case EtcdChange.Snapshot all -> {
@@ -185,6 +186,7 @@ public class NodeStates {
                     }
                 }
             }
+            applied.run();
             return true;
         });
         listeners.forEach(Runnable::run);

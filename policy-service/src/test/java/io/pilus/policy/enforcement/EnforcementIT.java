@@ -17,6 +17,9 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 
+import com.google.protobuf.MessageLite;
+import io.etcd.jetcd.ByteSequence;
+import io.pilus.contract.Key;
 import io.pilus.contract.Keys;
 import io.pilus.contract.v1.Attached;
 import io.pilus.contract.v1.Awaited;
@@ -29,17 +32,25 @@ import io.pilus.contract.v1.RealisedError;
 import io.pilus.contract.v1.Workload;
 import io.pilus.etcd.EtcdStore;
 import io.pilus.etcd.Versioned;
+import io.pilus.messaging.etcd.EtcdChange;
+import io.pilus.policy.PolicyConfig;
+import io.pilus.policy.compile.IntentState;
+import io.pilus.policy.rule.DocumentName;
+import io.pilus.policy.rule.LabelSelector;
+import io.pilus.policy.rule.PodSelector;
 import io.pilus.testing.etcd.EtcdServer;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.response.ValidatableResponse;
 import jakarta.inject.Inject;
+import java.time.Clock;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
@@ -63,6 +74,12 @@ class EnforcementIT {
 
     @Inject
     NodeStates nodes;
+
+    @Inject
+    IntentState intent;
+
+    @Inject
+    PolicyConfig config;
 
     @AfterEach
     void nobodyIsWaitedForAnyMore() {
@@ -147,6 +164,35 @@ class EnforcementIT {
         assertThat(Instant.parse(since.get(silent))).isBetween(before, Instant.now());
         assertThat(since).containsEntry(longSilent, "2026-01-02T03:04:05Z");
         status("api").body("state", is("pending"), "refusing.node", contains(refusing));
+    }
+
+    /** A replica whose watch of the nodes is behind its other watches. */
+    @Test
+    void aDocumentIsNotEnforcedBeforeItIsKnownWhichNodesItConcerns() {
+        int api = identity("api");
+        var document = new DocumentName("NetworkPolicy", namespace, "api");
+        put("api", "api", "30s").statusCode(200);
+        long revision = revisionOf("api");
+        var selectors = Set.of(PodSelector.in(namespace, LabelSelector.EVERYTHING));
+        var behind = new NodeStates(Clock.systemUTC());
+        var service = new EnforcementService(store, intent, behind, config, Clock.systemUTC());
+        behind.compiled(new EtcdChange.Snapshot(List.of(entry(Keys.COMPILED)), revision, null));
+        assertThat(service.state(document, revision, selectors).isComplete()).isFalse();
+
+        behind.nodes(new EtcdChange.Snapshot(List.of(), revision - 1, null));
+        String node = node(api);
+        assertThat(service.state(document, revision, selectors).isComplete()).isFalse();
+
+        var workload = entry(Keys.workload(node, "u"));
+        behind.nodes(new EtcdChange.Revision(
+                List.of(new EtcdChange.Event.Put(workload.key(), workload.value(), workload.modRevision())),
+                workload.modRevision()));
+        assertThat(service.state(document, revision, selectors).silent()).hasSize(1);
+
+        store.transaction().delete(Keys.workload(node, "u")).commit();
+        behind.nodes(new EtcdChange.Revision(
+                List.of(new EtcdChange.Event.Deleted(workload.key())), workload.modRevision() + 1));
+        assertThat(service.state(document, revision, selectors).isComplete()).isTrue();
     }
 
     @Test
@@ -338,6 +384,11 @@ class EnforcementIT {
                 .build();
         store.transaction().put(Keys.realised(node), realised).commit();
         await().until(() -> nodes.realised(node).equals(realised));
+    }
+
+    private <M extends MessageLite> EtcdChange.Entry entry(Key<M> key) {
+        var found = store.get(key).orElseThrow();
+        return new EtcdChange.Entry(found.key(), ByteSequence.from(found.value().toByteArray()), found.modRevision());
     }
 
     private static RealisedError error(String reason, String message, String... documents) {

@@ -15,18 +15,7 @@ class NodeStatesTest {
     private final NodeStates states = new NodeStates(Clock.systemUTC());
 
     @Test
-    void beforeTheNodesHaveComeNothingCountsAsCompiledForAllOfThem() {
-        states.compiled(new EtcdChange.Snapshot(List.of(compiled(7, 9)), 10, null));
-        assertThat(states.compiledAt(7)).isEmpty();
-
-        states.nodes(new EtcdChange.Snapshot(List.of(), 10, null));
-
-        assertThat(states.compiledAt(7)).hasValue(9);
-    }
-
-    @Test
     void aRevisionIsCompiledByTheFirstThatCoversIt() {
-        states.nodes(new EtcdChange.Snapshot(List.of(), 1, null));
         states.compiled(new EtcdChange.Snapshot(List.of(compiled(7, 9)), 10, null));
         states.compiled(new EtcdChange.Snapshot(List.of(compiled(12, 14)), 15, null));
 
