@@ -12,7 +12,7 @@ public class Replica {
 
     private final String id;
 
-    Replica(@ConfigProperty(name = "pilus.replica") Optional<String> configured) {
+    public Replica(@ConfigProperty(name = "pilus.replica") Optional<String> configured) {
         this.id = configured.orElseGet(Replica::ofThisProcess);
     }
 

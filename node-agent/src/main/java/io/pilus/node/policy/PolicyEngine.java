@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -73,11 +74,15 @@ final class PolicyEngine {
      */
     private record Failure(String about, String reason, String message) {
 
-        RealisedError error() {
+        /**
+         * @param documents which it concerns; none when that is not known
+         */
+        RealisedError error(Set<String> documents) {
             return RealisedError.newBuilder()
                     .setSubject(about)
                     .setReason(reason)
                     .setMessage(message)
+                    .addAllDocuments(documents)
                     .build();
         }
     }
@@ -300,22 +305,55 @@ final class PolicyEngine {
         Set<RealisedError> errors = new LinkedHashSet<>();
         for (Table table : tables.values()) {
             if (table.failure != null) {
-                errors.add(table.failure.error());
+                errors.add(table.failure.error(concerned(table.policies, table.documents)));
             }
         }
         for (Subject subject : subjects.values()) {
             if (subject.failure != null) {
-                errors.add(subject.failure.error());
+                errors.add(subject.failure.error(concerned(subject)));
             }
         }
-        peers.unreadable().forEach((key, reason) -> errors.add(new Failure(key, "unreadable", reason).error()));
+        peers.unreadable().forEach((key, reason) -> errors.add(new Failure(key, "unreadable", reason).error(Set.of())));
         heldBack.keySet()
                 .forEach(identity -> errors.add(new Failure(
                                 "identity " + identity,
                                 "full",
                                 "there is no room to know it: its packets are dropped as unresolved. Put fewer pods on this node")
-                        .error()));
+                        .error(Set.of())));
         return List.copyOf(errors);
+    }
+
+    /** The documents by which the subject should be judged, and those by which it is. */
+    private Set<String> concerned(Subject subject) {
+        if (subject.table == null && slots.of(subject.identity).isPresent()) {
+            // a table of an earlier life is in force, and nobody knows what is in it
+            return Set.of();
+        }
+        try {
+            return cluster.read(Keys.identityPolicy(subject.identity))
+                    .map(policy -> concerned(
+                            policy.getPoliciesList(), subject.table == null ? Set.of() : subject.table.documents))
+                    .orElse(Set.of());
+        } catch (UnreadableValueException e) {
+            return Set.of();
+        }
+    }
+
+    /** The documents of these policies, and those in force; none when one of them cannot be told. */
+    private Set<String> concerned(List<String> policies, Set<String> inForce) {
+        Set<String> documents = new TreeSet<>(inForce);
+        for (String policyId : policies) {
+            try {
+                Optional<CompiledPolicy> policy = cluster.read(Keys.rules(policyId));
+                if (policy.isEmpty()) {
+                    return Set.of();
+                }
+                documents.add(document(policy.get()));
+            } catch (UnreadableValueException e) {
+                return Set.of();
+            }
+        }
+        return documents;
     }
 
     /** Removes tables that no slot names any more: to be run later, as a packet that read the slot before may be looking into them. */

@@ -295,6 +295,11 @@ class PolicyEngineIT {
         engine.takeRetired().forEach(Runnable::run);
 
         assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(engine.errors())
+                .singleElement()
+                .satisfies(error -> assertThat(error.getDocumentsList())
+                        .as("by which documents the table in force judges, nobody knows any more")
+                        .isEmpty());
         apply(identity(STRANGER, List.of(), List.of("web")));
         assertThat(verdict(API, Direction.INGRESS, STRANGER, 80)).isEqualTo(CellAction.DEFAULT_DENY);
 
@@ -328,6 +333,57 @@ class PolicyEngineIT {
         });
 
         apply(cluster.put(Keys.rules("p1"), isolating("api", allow("web", 81))));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 81)).isEqualTo(CellAction.ALLOW);
+        assertThat(engine.errors()).isEmpty();
+    }
+
+    @Test
+    void anErrorNamesTheDocumentsByWhichAPodShouldBeJudgedAndThoseByWhichItIs() {
+        kernel.close();
+        use(Map.of("cells_v1", 40));
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+        List<Rule> many = new ArrayList<>();
+        for (int port = 1000; port < 1060; port += 2) {
+            many.add(allow("web", port));
+        }
+
+        apply(cluster.put(Keys.rules("p2"), isolating("big", many.toArray(Rule[]::new)))
+                .put(Keys.rules("p3"), isolating("small", allow("web", 82)))
+                .put(
+                        Keys.identityPolicy(API),
+                        IdentityPolicy.newBuilder()
+                                .addPolicies("p2")
+                                .addPolicies("p3")
+                                .build()));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 80)).isEqualTo(CellAction.ALLOW);
+        assertThat(engine.errors()).singleElement().satisfies(error -> {
+            assertThat(error.getReason()).isEqualTo("full");
+            assertThat(error.getDocumentsList())
+                    .containsExactly("NetworkPolicy shop/api", "NetworkPolicy shop/big", "NetworkPolicy shop/small");
+        });
+
+        apply(identity(API, List.of("p1", "p3"), List.of()));
+
+        assertThat(verdict(API, Direction.INGRESS, WEB, 82)).isEqualTo(CellAction.ALLOW);
+        assertThat(engine.errors()).isEmpty();
+    }
+
+    @Test
+    void anErrorNamesNoDocumentWhereOneOfThemIsNotKnown() {
+        webMayReachApi();
+        engine.subjects(Set.of(API));
+
+        apply(identity(API, List.of("p1", "p2"), List.of()));
+
+        assertThat(engine.errors()).singleElement().satisfies(error -> {
+            assertThat(error.getReason()).isEqualTo("missing");
+            assertThat(error.getDocumentsList()).isEmpty();
+        });
+
+        apply(cluster.put(Keys.rules("p2"), isolating("two", allow("web", 81))));
 
         assertThat(verdict(API, Direction.INGRESS, WEB, 81)).isEqualTo(CellAction.ALLOW);
         assertThat(engine.errors()).isEmpty();

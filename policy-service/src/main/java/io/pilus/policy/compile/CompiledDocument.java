@@ -1,5 +1,6 @@
 package io.pilus.policy.compile;
 
+import com.google.protobuf.MessageLite;
 import io.pilus.contract.Prefixes;
 import io.pilus.contract.v1.Addresses;
 import io.pilus.contract.v1.CompiledPolicy;
@@ -18,6 +19,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.roaringbitmap.IntConsumer;
 import org.roaringbitmap.RoaringBitmap;
@@ -51,6 +53,11 @@ record CompiledDocument(
 
     static CompiledDocument compile(Policy policy, Population population) {
         return new Compiler(policy, population).compile();
+    }
+
+    /** What the largest of the document's keys takes, or would take if it selected somebody: a subject may come at any time. */
+    static int sizeOf(Policy policy, Population population) {
+        return new Compiler(policy, population).size();
     }
 
     static String setId(PodSelector selector) {
@@ -98,20 +105,42 @@ record CompiledDocument(
             }
             List<Rule> egress = rules(Direction.DIRECTION_EGRESS, Map.of());
             Map<String, Variant> variants = new LinkedHashMap<>();
-            groups.forEach((numbers, subjects) -> {
-                var compiled = CompiledPolicy.newBuilder()
-                        .setKind(policy.name().kind())
-                        .setNamespace(policy.name().namespace())
-                        .setName(policy.name().name())
-                        .setTier(policy.tier())
-                        .setPriority(policy.priority())
-                        .setIsolatesIngress(policy.isolates().contains(Direction.DIRECTION_INGRESS))
-                        .setIsolatesEgress(policy.isolates().contains(Direction.DIRECTION_EGRESS))
-                        .addAllRules(rules(Direction.DIRECTION_INGRESS, numbers))
-                        .addAllRules(egress);
-                variants.put(policyId(numbers), new Variant(compiled.build(), subjects));
-            });
+            groups.forEach((numbers, subjects) ->
+                    variants.put(policyId(numbers), new Variant(compiled(numbers, egress), subjects)));
             return new CompiledDocument(policy, variants, selectors, blocks);
+        }
+
+        int size() {
+            List<CompiledPolicy> policies = new ArrayList<>();
+            compile().variants().values().forEach(variant -> policies.add(variant.policy()));
+            if (policies.isEmpty()) {
+                Map<Port.Named, List<Integer>> anyNumber = new TreeMap<>();
+                policy.namedPorts(Direction.DIRECTION_INGRESS).forEach(port -> anyNumber.put(port, List.of(0xffff)));
+                policies.add(compiled(anyNumber, rules(Direction.DIRECTION_EGRESS, Map.of())));
+            }
+            List<InternedSet> sets = new ArrayList<>();
+            selectors
+                    .values()
+                    .forEach(selector -> sets.add(new InternedSet.Identities(selector, population.members(selector))));
+            blocks.values().forEach(block -> sets.add(new InternedSet.Block(block)));
+            return Stream.concat(policies.stream(), sets.stream().map(InternedSet::value))
+                    .mapToInt(MessageLite::getSerializedSize)
+                    .max()
+                    .orElse(0);
+        }
+
+        private CompiledPolicy compiled(Map<Port.Named, List<Integer>> numbersOfSubject, List<Rule> egress) {
+            return CompiledPolicy.newBuilder()
+                    .setKind(policy.name().kind())
+                    .setNamespace(policy.name().namespace())
+                    .setName(policy.name().name())
+                    .setTier(policy.tier())
+                    .setPriority(policy.priority())
+                    .setIsolatesIngress(policy.isolates().contains(Direction.DIRECTION_INGRESS))
+                    .setIsolatesEgress(policy.isolates().contains(Direction.DIRECTION_EGRESS))
+                    .addAllRules(rules(Direction.DIRECTION_INGRESS, numbersOfSubject))
+                    .addAllRules(egress)
+                    .build();
         }
 
         private String policyId(Map<Port.Named, List<Integer>> numbers) {

@@ -191,10 +191,7 @@ public final class PolicyCompiler {
 
     /** What the compiled form of a document would take in its largest key, were it applied now. */
     public int sizeOf(Policy policy) {
-        return CompiledDocument.compile(policy, population).variants().values().stream()
-                .mapToInt(variant -> variant.policy().getSerializedSize())
-                .max()
-                .orElse(0);
+        return CompiledDocument.sizeOf(policy, population);
     }
 
     private void replace(String key, @Nullable CompiledDocument now) {

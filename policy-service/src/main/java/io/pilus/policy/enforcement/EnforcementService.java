@@ -2,6 +2,7 @@ package io.pilus.policy.enforcement;
 
 import static jakarta.ws.rs.core.Response.Status.BAD_REQUEST;
 
+import io.pilus.contract.KeyRange;
 import io.pilus.contract.Keys;
 import io.pilus.contract.v1.Awaited;
 import io.pilus.contract.v1.AwaitedDocument;
@@ -36,6 +37,8 @@ import org.roaringbitmap.RoaringBitmap;
 public class EnforcementService {
 
     private static final int ATTEMPTS = 20;
+
+    private static final KeyRange<Realised> ALL_NODES = new KeyRange<>(Keys.NODES, Realised.parser());
 
     private final EtcdStore store;
     private final IntentState intent;
@@ -87,7 +90,24 @@ public class EnforcementService {
 
     /** How far a document of this revision has come. */
     public Enforcement state(DocumentName name, long revision, Set<PodSelector> selectors) {
-        OptionalLong compiledAt = nodes.compiledAt(revision);
+        long nodesSeen = nodes.revision();
+        Enforcement state = seen(name, revision, selectors);
+        return state.isComplete() && !isUpToDate(nodesSeen, revision)
+                ? new Enforcement(null, state.enforced(), List.of(), List.of(), List.of())
+                : state;
+    }
+
+    /**
+     * Whether what was seen of {@code nodes/} tells all nodes that a document of this revision concerns. Nothing orders that
+     * watch and the one that brings {@code compiled}; where no node has reported since, only the store knows.
+     */
+    private boolean isUpToDate(long nodesSeen, long revision) {
+        return nodesSeen >= revision || (nodesSeen > 0 && store.newestWrite(ALL_NODES) <= nodesSeen);
+    }
+
+    private Enforcement seen(DocumentName name, long revision, Set<PodSelector> selectors) {
+        // another replica may have compiled what this one has not seen: whom the document selects is not known yet
+        OptionalLong compiledAt = intent.revision() < revision ? OptionalLong.empty() : nodes.compiledAt(revision);
         RoaringBitmap selected = intent.with(compiler -> {
             var identities = new RoaringBitmap();
             selectors.forEach(selector -> identities.or(compiler.matching(selector)));
@@ -100,7 +120,7 @@ public class EnforcementService {
         for (String node : nodes.nodesOf(selected)) {
             Realised realised = nodes.realised(node);
             Optional<RealisedError> refusal = realised.getErrorsList().stream()
-                    .filter(error -> error.getSubject().equals(name.toString()))
+                    .filter(error -> concerns(error, name))
                     .findFirst();
             boolean live = nodes.isLive(node);
             if (live && refusal.isPresent()) {
@@ -118,6 +138,11 @@ public class EnforcementService {
         }
         return new Enforcement(
                 compiledAt.isPresent() ? compiledAt.getAsLong() : null, enforced, pending, silent, refusing);
+    }
+
+    /** An error that does not say which documents it keeps out of force may keep any. */
+    private static boolean concerns(RealisedError error, DocumentName document) {
+        return error.getDocumentsCount() == 0 || error.getDocumentsList().contains(document.toString());
     }
 
     /**

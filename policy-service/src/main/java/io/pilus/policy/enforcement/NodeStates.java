@@ -48,6 +48,7 @@ public class NodeStates {
     private final NavigableMap<Long, Long> compiled = new TreeMap<>();
 
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+    private long nodesRevision;
 
     /** One node. */
     private static final class NodeState {
@@ -71,6 +72,11 @@ public class NodeStates {
             Map.Entry<Long, Long> covering = compiled.ceilingEntry(intentRevision);
             return covering == null ? OptionalLong.empty() : OptionalLong.of(covering.getValue());
         });
+    }
+
+    /** The revision up to which {@code nodes/} is known; 0 before anything was read. */
+    long revision() {
+        return locked(() -> nodesRevision);
     }
 
     /** The nodes to which a workload with one of these identities is assigned or attached. */
@@ -114,7 +120,7 @@ public class NodeStates {
     @Incoming("node-changes")
     @RunOnVirtualThread
     void nodes(EtcdChange change) {
-        apply(change, nodes::clear, this::putOfNode, this::deletedOfNode);
+        apply(change, nodes::clear, this::putOfNode, this::deletedOfNode, () -> nodesRevision = change.revision());
     }
 
     @Incoming("liveness-changes")
@@ -155,6 +161,15 @@ public class NodeStates {
     }
 
     private void apply(EtcdChange change, Runnable clear, Consumer<EtcdChange.Entry> put, Consumer<String> deleted) {
+        apply(change, clear, put, deleted, () -> {});
+    }
+
+    private void apply(
+            EtcdChange change,
+            Runnable clear,
+            Consumer<EtcdChange.Entry> put,
+            Consumer<String> deleted,
+            Runnable applied) {
         locked(() -> {
             switch (change) {
                 case EtcdChange.Snapshot all -> {
@@ -171,6 +186,7 @@ public class NodeStates {
                     }
                 }
             }
+            applied.run();
             return true;
         });
         listeners.forEach(Runnable::run);
