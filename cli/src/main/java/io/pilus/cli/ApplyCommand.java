@@ -1,5 +1,6 @@
 package io.pilus.cli;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MappingIterator;
@@ -7,12 +8,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.pilus.lab.Answer;
+import io.pilus.lab.Rest;
 import io.pilus.lab.Service;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -29,7 +31,7 @@ import picocli.CommandLine.Option;
         })
 final class ApplyCommand implements Callable<Integer> {
 
-    private static final ObjectMapper YAML = new YAMLMapper();
+    private static final ObjectMapper YAML = new YAMLMapper().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
 
     @Mixin
     Cluster cluster = new Cluster();
@@ -61,14 +63,12 @@ final class ApplyCommand implements Callable<Integer> {
             String text = file.equals("-")
                     ? new String(System.in.readAllBytes(), StandardCharsets.UTF_8)
                     : Files.readString(Path.of(file));
-            List<JsonNode> documents = new ArrayList<>();
+            List<JsonNode> documents;
             try (MappingIterator<JsonNode> all = YAML.readerFor(JsonNode.class).readValues(text)) {
-                while (all.hasNext()) {
-                    JsonNode document = all.next();
-                    if (!document.isNull() && !document.isMissingNode()) {
-                        documents.add(document);
-                    }
-                }
+                // not by hasNext() and next(), which disguise what they throw
+                documents = all.readAll().stream()
+                        .filter(document -> !document.isNull() && !document.isMissingNode())
+                        .toList();
             }
             if (documents.isEmpty()) {
                 throw new UserException(file + " holds no document");
@@ -77,6 +77,8 @@ final class ApplyCommand implements Callable<Integer> {
         } catch (JsonProcessingException e) {
             throw new UserException(file + " is no YAML: " + e.getOriginalMessage() + ", line "
                     + e.getLocation().getLineNr());
+        } catch (NoSuchFileException e) {
+            throw new UserException("there is no file " + file);
         } catch (IOException e) {
             throw new UserException("could not read " + file + ": " + e);
         }
@@ -107,17 +109,23 @@ final class ApplyCommand implements Callable<Integer> {
     }
 
     private boolean put(Kind kind, String namespace, String name, JsonNode body, Console console) {
-        Answer answer = cluster.service(kind.service())
-                .put(kind.path(namespace, name), body.toString())
-                .orThrow();
+        Rest rest = cluster.service(kind.service());
+        String path = kind.path(namespace, name);
+        Answer answer = console.during(
+                "applying " + kind.word() + " " + name,
+                () -> rest.put(path, body.toString()).orThrow());
         console.print(kind.word() + " " + name + (answer.status() == 201 ? " created" : " applied"));
         return true;
     }
 
     private boolean policy(String kind, String namespace, String name, JsonNode document, Console console) {
-        PolicyWrite written = PolicyWrite.apply(
-                cluster.service(Service.POLICY), Kind.document(kind, namespace, name), document.toString(), wait);
-        console.print(kind + " " + namespace + "/" + name + " " + written.summary());
+        Rest rest = cluster.service(Service.POLICY);
+        String path = Kind.document(kind, namespace, name);
+        String what = kind + " " + namespace + "/" + name;
+        PolicyWrite written = console.during(
+                wait ? "waiting until every node concerned enforces " + what : "applying " + what,
+                () -> PolicyWrite.apply(rest, path, document.toString(), wait));
+        console.print(what + " " + written.summary());
         written.warnings().forEach(warning -> console.print("  warning: " + warning));
         written.laggards().forEach(laggard -> console.print("  " + laggard));
         return written.laggards().isEmpty();

@@ -5,6 +5,7 @@ import io.pilus.lab.RestException;
 import io.quarkus.picocli.runtime.PicocliCommandLineFactory;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.inject.Produces;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import picocli.CommandLine;
 
@@ -25,9 +26,9 @@ class CommandLines {
                         case RestException e -> command.getErr().println("pilus: " + e.getMessage());
                         case LabException e -> {
                             command.getErr().println("pilus: " + e.getMessage());
-                            if (e.getCause() != null) {
-                                command.getErr().println("  (" + e.getCause() + ")");
-                            }
+                            Optional.ofNullable(e.getCause())
+                                    .map(Throwable::getMessage)
+                                    .ifPresent(reason -> command.getErr().println("  (" + reason + ")"));
                         }
                         default -> throw exception;
                     }

@@ -22,6 +22,8 @@ import picocli.CommandLine.Parameters;
                         + " Ends with 0 when it was answered, 1 when not.")
 final class ConnectCommand implements Callable<Integer> {
 
+    private static final Duration PATIENCE = Duration.ofSeconds(2);
+
     @Mixin
     Cluster cluster = new Cluster();
 
@@ -44,6 +46,7 @@ final class ConnectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        Console console = Console.standard();
         LabState lab = cluster.lab();
         String address = to.indexOf('/') < 0
                 ? to
@@ -52,12 +55,13 @@ final class ConnectCommand implements Callable<Integer> {
                         .findFirst()
                         .orElseThrow(() -> new UserException(to + " has no such address"));
         try (Prober prober = Prober.of(pod(lab, from))) {
-            ProbeResult result = prober.probe(udp ? Transport.UDP : Transport.TCP, address, port, Duration.ofSeconds(2))
-                    .join();
+            ProbeResult result = console.during(
+                    "waiting for an answer",
+                    () -> prober.probe(udp ? Transport.UDP : Transport.TCP, address, port, PATIENCE)
+                            .join());
             String outcome = result.outcome().name().toLowerCase(Locale.ROOT);
-            Console.standard()
-                    .print(String.format("%s %.1f ms %s", outcome, result.took().toNanos() / 1e6, result.detail())
-                            .strip());
+            console.print(String.format("%s %.1f ms %s", outcome, result.took().toNanos() / 1e6, result.detail())
+                    .strip());
             return result.answered() ? 0 : 1;
         }
     }

@@ -23,7 +23,10 @@ final class DownCommand implements Callable<Integer> {
     public Integer call() {
         Console console = Console.standard();
         for (String name : lab == null ? List.of(UpCommand.LAB, DemoCommand.LAB) : List.of(lab)) {
-            Lab.remove(name);
+            console.during("removing cluster " + name, () -> {
+                Lab.remove(name);
+                return name;
+            });
         }
         console.print("nothing is left");
         return 0;

@@ -2,6 +2,8 @@ package io.pilus.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.pilus.lab.Service;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -73,14 +75,19 @@ enum Kind {
     String path(String namespace, String name) {
         return switch (this) {
             case POLICY -> document("NetworkPolicy", namespace, name);
-            case WORKLOAD -> path + "/" + namespace + "/" + name;
-            case IDENTITY, POOL, NAMESPACE, NODE -> path + "/" + name;
+            case WORKLOAD -> path + "/" + part(namespace) + "/" + part(name);
+            case IDENTITY, POOL, NAMESPACE, NODE -> path + "/" + part(name);
         };
     }
 
     /** Where a policy document of any kind is. */
     static String document(String kind, String namespace, String name) {
-        return POLICY.path + "/" + kind + "/" + namespace + "/" + name;
+        return POLICY.path + "/" + part(kind) + "/" + part(namespace) + "/" + part(name);
+    }
+
+    /** Whatever the user wrote stays one part of the path. */
+    private static String part(String text) {
+        return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
     }
 
     Table table(List<JsonNode> items) {

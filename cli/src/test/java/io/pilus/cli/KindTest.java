@@ -26,6 +26,12 @@ class KindTest {
     }
 
     @Test
+    void whateverNameIsAskedForStaysOnePartOfThePath() {
+        assertThat(Kind.POLICY.path("shop", "../a b?")).isEqualTo("/v1/documents/NetworkPolicy/shop/..%2Fa%20b%3F");
+        assertThat(Kind.IDENTITY.path("shop", "300")).isEqualTo("/v1/identities/300");
+    }
+
+    @Test
     void showsItemsUnderHeadings() throws Exception {
         var item = new ObjectMapper().readTree("""
                 {"namespace": "shop", "name": "db", "node": "n1", "identity": 300, "labels": {"app": "db", "tier": "back"}, \

@@ -81,6 +81,18 @@ public final class IdentityProblem extends ProblemException {
                 Map.of("workload", workload));
     }
 
+    /**
+     * @param document as its URL ends: kind, namespace, name
+     */
+    public static IdentityProblem namespaceHasDocuments(String namespace, String document) {
+        return new IdentityProblem(
+                "namespace-in-use",
+                CONFLICT,
+                "namespace '%s' still has policies, and they would act again if it came back; delete them at policy-service first (DELETE /v1/documents/%s is one of them)"
+                        .formatted(namespace, document),
+                Map.of("document", document));
+    }
+
     public static IdentityProblem duplicateAddress(String address, String node) {
         return new IdentityProblem(
                 "duplicate-address",

@@ -37,7 +37,7 @@ public class StoreEpoch {
                         "epoch-missing",
                         "the store has nodes or identities but no key %s: agents keep what they have and take nothing from it;"
                                         .formatted(Keys.EPOCH)
-                                + " restore a backup with ./pilus restore");
+                                + " put etcd's data back from a backup that has the key");
                 return;
             }
             epochs.findOrCreate();

@@ -1,6 +1,7 @@
 package io.pilus.identity.namespace;
 
 import io.pilus.contract.Keys;
+import io.pilus.contract.v1.Document;
 import io.pilus.contract.v1.Namespace;
 import io.pilus.contract.v1.Owner;
 import io.pilus.contract.v1.WorkloadLocation;
@@ -66,9 +67,9 @@ public class Namespaces {
     }
 
     /**
-     * Deletes a namespace without workloads. A workload that comes in the same moment wins: the namespace is put back.
+     * Deletes a namespace without workloads and policies. One that comes in the same moment wins: the namespace is put back.
      *
-     * @throws IdentityProblem when it is not there, or has workloads
+     * @throws IdentityProblem when it is not there, or has workloads or policies
      */
     void delete(Owner actor, String name, @Nullable String ifMatch) {
         for (int attempt = 0; attempt < config.attempts(); attempt++) {
@@ -88,7 +89,7 @@ public class Namespaces {
         throw IdentityProblem.contended(describe(name));
     }
 
-    /** etcd compares keys and not ranges: whether a workload came between look and deletion is seen only afterwards. */
+    /** etcd compares keys and not ranges: whether something came between look and deletion is seen only afterwards. */
     private void restoreUnlessEmpty(Versioned<Namespace> deleted) {
         String name = deleted.value().getName();
         try {
@@ -108,6 +109,27 @@ public class Namespaces {
         if (!some.items().isEmpty()) {
             throw IdentityProblem.namespaceInUse(
                     name, range.parts(some.items().getFirst().key())[0]);
+        }
+        someDocument(name).ifPresent(document -> {
+            throw IdentityProblem.namespaceHasDocuments(name, document);
+        });
+    }
+
+    /** In a document's key the kind comes before the namespace: goes from kind to kind. */
+    private Optional<String> someDocument(String namespace) {
+        String from = null;
+        while (true) {
+            Page<Document> next = store.list(Keys.DOCUMENTS, from, 1, 0);
+            if (next.items().isEmpty()) {
+                return Optional.empty();
+            }
+            String kind = Keys.DOCUMENTS.parts(next.items().getFirst().key())[0];
+            Page<Document> some = store.list(Keys.documentsIn(kind, namespace), null, 1, 0);
+            if (!some.items().isEmpty()) {
+                return Optional.of(String.join(
+                        "/", Keys.DOCUMENTS.parts(some.items().getFirst().key())));
+            }
+            from = Keys.documentsOf(kind).end();
         }
     }
 

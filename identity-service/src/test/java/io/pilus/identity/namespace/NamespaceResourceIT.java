@@ -10,10 +10,13 @@ import static io.pilus.identity.Rest.workload;
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.is;
 
+import io.pilus.contract.Key;
 import io.pilus.contract.Keys;
+import io.pilus.contract.v1.Document;
 import io.pilus.contract.v1.Namespace;
 import io.pilus.contract.v1.Owner;
 import io.pilus.etcd.EtcdStore;
@@ -21,6 +24,7 @@ import io.pilus.testing.etcd.EtcdServer;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import jakarta.inject.Inject;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -82,6 +86,32 @@ class NamespaceResourceIT {
     }
 
     @Test
+    void aNamespaceWithPoliciesOfAnyKindStaysUntilTheyAreDeleted() {
+        String namespace = name("shop");
+        json("{}").put("/v1/namespaces/" + namespace).then().statusCode(201);
+        // kinds before and behind it that have documents elsewhere, and a namespace whose name only begins alike
+        document("AKind", name("other"), "a");
+        document("NetworkPolicy", namespace + "-too", "a");
+        document("ZKind", name("other"), "a");
+        List<Key<Document>> documents =
+                List.of(document("NetworkPolicy", namespace, "db"), document("ZKind", namespace, "web"));
+
+        delete("/v1/namespaces/" + namespace)
+                .statusCode(409)
+                .contentType(PROBLEM)
+                .body(
+                        "type", is("urn:pilus:problem:namespace-in-use"),
+                        "document", is("NetworkPolicy/" + namespace + "/db"),
+                        "detail", containsString("DELETE /v1/documents/NetworkPolicy/" + namespace + "/db"));
+        store.transaction().delete(documents.getFirst()).commit();
+        delete("/v1/namespaces/" + namespace).statusCode(409).body("document", is("ZKind/" + namespace + "/web"));
+        get("/v1/namespaces/" + namespace).statusCode(200);
+
+        store.transaction().delete(documents.getLast()).commit();
+        delete("/v1/namespaces/" + namespace).statusCode(204);
+    }
+
+    @Test
     void whatKubernetesOwnsRestDoesNotTouch() {
         String name = name("kube");
         Namespace owned = Namespace.newBuilder()
@@ -108,5 +138,17 @@ class NamespaceResourceIT {
                 .statusCode(400)
                 .body("errors.pointer", contains("/labels/team"));
         json("{}").put("/v1/namespaces/Shop").then().statusCode(400).body("type", is("urn:pilus:problem:invalid-name"));
+    }
+
+    private Key<Document> document(String kind, String namespace, String name) {
+        Key<Document> key = Keys.document(kind, namespace, name);
+        Document document = Document.newBuilder()
+                .setKind(kind)
+                .setNamespace(namespace)
+                .setName(name)
+                .setOwner(Owner.OWNER_REST)
+                .build();
+        store.transaction().put(key, document).commit();
+        return key;
     }
 }

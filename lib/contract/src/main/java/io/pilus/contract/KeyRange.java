@@ -15,6 +15,11 @@ public record KeyRange<M extends MessageLite>(String prefix, Parser<M> parser) {
         return path.startsWith(prefix);
     }
 
+    /** Where the keys behind this range begin. */
+    public String end() {
+        return prefix.substring(0, prefix.length() - 1) + (char) ('/' + 1);
+    }
+
     /** The parts of the key behind the prefix. */
     public String[] parts(String path) {
         return path.substring(prefix.length()).split("/", -1);

@@ -89,6 +89,14 @@ public final class Keys {
         return DOCUMENTS.key(DOCUMENTS.prefix() + kind + "/" + (namespace.isEmpty() ? "-" : namespace) + "/" + name);
     }
 
+    public static KeyRange<Document> documentsOf(String kind) {
+        return range(DOCUMENTS.prefix() + kind + "/", Document.parser());
+    }
+
+    public static KeyRange<Document> documentsIn(String kind, String namespace) {
+        return range(documentsOf(kind).prefix() + namespace + "/", Document.parser());
+    }
+
     public static Key<Namespace> namespace(String name) {
         return in(NAMESPACES, name);
     }
