@@ -422,7 +422,9 @@ public class EndpointService implements Endpoints {
                 files.delete(attachment.containerId());
             } catch (RuntimeException e) {
                 LOG.errorf(
-                        e, "what maps and files say of %s could not be removed; the next start of the agent does", hostName);
+                        e,
+                        "what maps and files say of %s could not be removed; the next start of the agent does",
+                        hostName);
             }
         }
     }
