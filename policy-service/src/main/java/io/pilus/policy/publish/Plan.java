@@ -39,6 +39,14 @@ final class Plan {
     private final Set<String> setsPut = new HashSet<>();
     private final Map<Integer, IdentityPolicy> identitiesPut = new HashMap<>();
 
+    /**
+     * What is to be written.
+     *
+     * @param transactions in order; none when everything is as it must be
+     * @param tooLarge the keys that no transaction can hold; what is published under them stays
+     */
+    record Result(List<List<Write>> transactions, Set<String> tooLarge) {}
+
     private Plan(PolicyCompiler compiler, Published published) {
         this.compiler = compiler;
         this.published = published;
@@ -47,24 +55,26 @@ final class Plan {
 
     /**
      * @param revision of {@code intent/} that the compiler has
-     * @return transactions, in order; none when everything is as it must be
      */
-    static List<List<Write>> of(PolicyCompiler compiler, Published published, long revision) {
+    static Result of(PolicyCompiler compiler, Published published, long revision) {
         var compiled =
                 Compiled.newBuilder().setRevision(revision).setLevel(LEVEL).build();
         return new Plan(compiler, published).transactions(compiled);
     }
 
-    private List<List<Write>> transactions(Compiled compiled) {
+    private Result transactions(Compiled compiled) {
         planSets();
         planRules();
         planIdentities();
+        Set<String> tooLarge = new TreeSet<>();
+        puts.removeIf(write -> write.bytes() > Transaction.MAX_BYTES
+                && tooLarge.add(write.key().path()));
         List<Write> all = new ArrayList<>(puts);
         if (!all.isEmpty() || !deletions.isEmpty() || !compiled.equals(published.compiled())) {
             all.add(new Write.PutCompiled(compiled));
         }
         all.addAll(deletions);
-        return pack(all);
+        return new Result(pack(all), tooLarge);
     }
 
     private void planSets() {

@@ -8,6 +8,7 @@ import io.pilus.policy.compile.IntentState;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Set;
 
 /** What one leader does in one term: it reads what is published, then writes what differs, transaction by transaction. */
 final class Publication {
@@ -17,6 +18,7 @@ final class Publication {
     private final Leadership.Term term;
     private final Published published;
     private final Deque<List<Write>> pending = new ArrayDeque<>();
+    private Set<String> tooLarge = Set.of();
 
     /** The term is over: whoever leads now goes on. */
     static final class DeposedException extends RuntimeException {
@@ -60,11 +62,21 @@ final class Publication {
         return true;
     }
 
+    /** The keys that cannot be published, as no transaction can hold them. */
+    Set<String> tooLarge() {
+        return tooLarge;
+    }
+
     private void plan() {
         intent.with(compiler -> {
             long revision = intent.revision();
             if (revision > 0 && !compiler.changes().isEmpty()) {
-                pending.addAll(Plan.of(compiler, published, revision));
+                if (!tooLarge.isEmpty()) {
+                    compiler.changes().all();
+                }
+                Plan.Result plan = Plan.of(compiler, published, revision);
+                pending.addAll(plan.transactions());
+                tooLarge = plan.tooLarge();
                 compiler.changesTaken();
             }
             return pending;

@@ -11,6 +11,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
@@ -37,6 +38,7 @@ public class Publisher {
     private volatile boolean closed;
     private volatile @Nullable String trouble;
     private volatile boolean leading;
+    private volatile Set<String> tooLarge = Set.of();
 
     Publisher(EtcdStore store, Client client, IntentState intent, Replica replica) {
         this.store = store;
@@ -52,6 +54,11 @@ public class Publisher {
 
     public boolean leads() {
         return leading;
+    }
+
+    /** Keys that outgrew what can be written. Everything else is published; nodes refuse what they cannot see whole. */
+    public Set<String> tooLarge() {
+        return tooLarge;
     }
 
     void start(@Observes StartupEvent event) {
@@ -78,6 +85,7 @@ public class Publisher {
                 leading = now.isPresent();
                 if (now.isEmpty() || intent.revision() == 0) {
                     publication = null;
+                    tooLarge = Set.of();
                     sleep(IDLE);
                     continue;
                 }
@@ -88,6 +96,7 @@ public class Publisher {
                     }
                     boolean more = publication.step();
                     trouble = null;
+                    note(publication.tooLarge());
                     if (!more) {
                         sleep(IDLE);
                     }
@@ -101,6 +110,15 @@ public class Publisher {
                     sleep(AFTER_TROUBLE);
                 }
             }
+        }
+    }
+
+    private void note(Set<String> keys) {
+        if (!keys.equals(tooLarge)) {
+            tooLarge = keys;
+            keys.forEach(key -> LOG.errorf(
+                    "%s is too large to be published, and stays as it was; split its document, or give ports fewer numbers",
+                    key));
         }
     }
 

@@ -30,6 +30,8 @@ class PublisherHealth implements HealthCheck {
         if (trouble != null) {
             answer.withData("trouble", trouble);
         }
+        // not a reason to send requests elsewhere: one of them may mend it
+        publisher.tooLarge().forEach(key -> answer.withData("too large " + key, "not published"));
         unreadable.forEach((key, reason) -> answer.withData("unreadable " + key, reason));
         return answer.build();
     }

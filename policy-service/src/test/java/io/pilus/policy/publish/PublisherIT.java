@@ -16,8 +16,10 @@ import io.pilus.contract.v1.Document;
 import io.pilus.contract.v1.Identity;
 import io.pilus.contract.v1.LabelSet;
 import io.pilus.contract.v1.Leader;
+import io.pilus.contract.v1.NamedPort;
 import io.pilus.contract.v1.Namespace;
 import io.pilus.contract.v1.Owner;
+import io.pilus.contract.v1.Protocol;
 import io.pilus.etcd.EtcdClients;
 import io.pilus.etcd.EtcdConfig;
 import io.pilus.etcd.EtcdStore;
@@ -40,6 +42,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -144,6 +148,51 @@ class PublisherIT {
         assertThat(etcd.revision()).isEqualTo(revision);
     }
 
+    /** Each number of a named port is a rule of its own: pods that come later make the compiled form grow. */
+    @Test
+    void aDocumentThatOutgrowsATransactionKeepsNothingElseFromBeingPublished() {
+        before();
+        Map<Key<?>, MessageLite> more = new HashMap<>();
+        document(more, "grows", """
+                {"podSelector": {"matchLabels": {"app": "a0"}}, "policyTypes": ["Egress"],
+                 "egress": [{"to": [{"podSelector": {}}], "ports": [%s]}]}""".formatted(IntStream.range(0, 100)
+                .mapToObj("{\"port\": \"p%d\"}"::formatted)
+                .collect(Collectors.joining(","))));
+        write(more);
+        IntentState intent = replica();
+        var publication = new Publication(store, intent, newTerm());
+        publish(publication);
+        assertThat(publication.tooLarge()).isEmpty();
+
+        for (int pod = 0; pod < 250; pod++) {
+            var labels = LabelSet.newBuilder().setNamespace("shop").putLabels("app", "ports");
+            for (int port = 0; port < 100; port++) {
+                labels.addPorts(NamedPort.newBuilder()
+                        .setName("p" + port)
+                        .setProtocol(Protocol.PROTOCOL_TCP)
+                        .setPort(1000 + 100 * pod + port));
+            }
+            write(Map.of(
+                    Keys.identity(5000 + pod),
+                    Identity.newBuilder().setId(5000 + pod).setLabelSet(labels).build()));
+        }
+        intent.apply(snapshot());
+        publish(publication);
+
+        assertThat(publication.tooLarge()).singleElement().asString().startsWith(Keys.RULES.prefix());
+        assertThat(compiled()).isEqualTo(intent.revision());
+        assertThat(store.get(Keys.identityPolicy(5249))).isPresent();
+
+        store.transaction()
+                .delete(Keys.document("NetworkPolicy", "shop", "grows"))
+                .commit();
+        intent.apply(snapshot());
+        publish(publication);
+
+        assertThat(publication.tooLarge()).isEmpty();
+        assertEqual(Published.read(store), fromScratch(), 0);
+    }
+
     @Test
     void aStandbyPublishesNothingUntilItLeads() throws Exception {
         before();
@@ -220,20 +269,24 @@ class PublisherIT {
     }
 
     private static void document(Map<Key<?>, MessageLite> intent, int i, int port) {
+        document(intent, "p" + i, """
+                {"podSelector": {"matchLabels": {"app": "a%2$d"}},
+                 "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "a%3$d"}}},
+                                       {"namespaceSelector": {"matchLabels": {"team": "a"}}},
+                                       {"ipBlock": {"cidr": "10.%1$d.0.0/16"}}],
+                              "ports": [{"port": %4$d}]}]}""".formatted(i, i % 7, (i + port) % 7, port));
+    }
+
+    private static void document(Map<Key<?>, MessageLite> intent, String name, String spec) {
         String source = """
                 {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-                 "metadata": {"name": "p%1$d", "namespace": "shop"},
-                 "spec": {"podSelector": {"matchLabels": {"app": "a%2$d"}},
-                  "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "a%3$d"}}},
-                                        {"namespaceSelector": {"matchLabels": {"team": "a"}}},
-                                        {"ipBlock": {"cidr": "10.%1$d.0.0/16"}}],
-                               "ports": [{"port": %4$d}]}]}}""".formatted(i, i % 7, (i + port) % 7, port);
+                 "metadata": {"name": "%s", "namespace": "shop"}, "spec": %s}""".formatted(name, spec);
         intent.put(
-                Keys.document("NetworkPolicy", "shop", "p" + i),
+                Keys.document("NetworkPolicy", "shop", name),
                 Document.newBuilder()
                         .setKind("NetworkPolicy")
                         .setNamespace("shop")
-                        .setName("p" + i)
+                        .setName(name)
                         .setSource(ByteString.copyFromUtf8(source))
                         .setOwner(Owner.OWNER_REST)
                         .build());
