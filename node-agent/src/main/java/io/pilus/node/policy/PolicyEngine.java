@@ -101,7 +101,7 @@ final class PolicyEngine {
         /** Identities that are not judged as they should be, for want of room. */
         final Set<Integer> unwritten = new HashSet<>();
 
-        /** Only a table that is made anew says what the view says. */
+        /** Its policies have changed, or it has no class for somebody: only one that is made anew says what the view says. */
         boolean outdated;
 
         /** Why the table is not what the view says now. */
@@ -478,9 +478,11 @@ final class PolicyEngine {
         }
         Set<Table> stale = new LinkedHashSet<>();
         for (Table table : tables.values()) {
-            if (table.failure != null
-                    || table.policies.stream().anyMatch(changed::contains)
+            if (table.policies.stream().anyMatch(changed::contains)
                     || table.sets.stream().anyMatch(addressSets::contains)) {
+                table.outdated = true;
+            }
+            if (table.outdated || table.failure != null) {
                 stale.add(table);
             }
         }
@@ -497,7 +499,6 @@ final class PolicyEngine {
         for (Table table : stale) {
             Compiled compiled = compile(table);
             if (compiled == null) {
-                table.outdated = true;
                 continue;
             }
             KernelTable before = table.kernel;
@@ -538,10 +539,12 @@ final class PolicyEngine {
     /** Writes what there was no room for. */
     private void repair(Table table) {
         KernelTable inForce = table.kernel;
-        if (inForce == null || table.unwritten.isEmpty()) {
+        if (inForce == null || table.failure == null) {
             return;
         }
-        tightened.addAll(table.subjects);
+        if (!table.unwritten.isEmpty()) {
+            tightened.addAll(table.subjects);
+        }
         try {
             for (int identity : List.copyOf(table.unwritten)) {
                 kernel.repair(inForce, identity);
@@ -577,6 +580,7 @@ final class PolicyEngine {
 
     private void learn(Table table, KernelTable inForce, int identity, Optional<TableDelta> delta) {
         if (delta.isEmpty()) {
+            table.unwritten.remove(identity);
             table.outdated = true;
             table.failure = new Failure(
                     about(table), "too-many-classes", "no class is left for identity " + identity + "; it is denied");
@@ -718,7 +722,6 @@ final class PolicyEngine {
             return true;
         } catch (TableFullException e) {
             peers.disuse(compiled.sets());
-            table.outdated = true;
             table.documents = table.documents.isEmpty() ? compiled.documents() : table.documents;
             table.failure = new Failure(
                     about(table),

@@ -567,6 +567,94 @@ class PolicyEngineIT {
     }
 
     @Test
+    void howeverFullTheMapsAreNobodyMayMoreThanTheViewSaysAndNoConnectionOutlivesItsPolicy() {
+        long seed = Long.getLong("pilus.seed", new Random().nextLong());
+        var random = new Random(seed);
+        var deny0 = allow("s0", 80).toBuilder().setAction(Action.ACTION_DENY).build();
+        var any = allow("s0", 80).toBuilder().clearPeerSets().setAnyPeer(true).build();
+        Map<Integer, CompiledPolicy> policies = Map.of(
+                API, isolating("api", deny0, any, allow("s1", 81), allow("s2", 82)),
+                WEB, isolating("web", allow("s2", 80), allow("s3", 81)));
+        for (int set = 0; set < 4; set++) {
+            cluster.put(Keys.peerSet("s" + set), members());
+        }
+        policies.forEach((subject, policy) -> cluster.put(Keys.rules("p" + subject), policy));
+        apply(cluster);
+        for (int subject : policies.keySet()) {
+            apply(identity(subject, List.of("p" + subject), List.of()));
+        }
+        engine.subjects(policies.keySet());
+        Map<String, Integer> room = new HashMap<>();
+        for (String map : List.of("cells_v1", "peer_classes_v1")) {
+            room.put(map, kernel.entries(map) + random.nextInt(20));
+        }
+        kernel.close();
+        use(room);
+        engine.start(policies.keySet(), Map.of());
+        var index = new PeerIndex();
+        for (int set = 0; set < 4; set++) {
+            index.putSet("s" + set, members(), 1);
+        }
+        policies.keySet().forEach(subject -> index.putIdentity(subject, List.of(), 1));
+        Map<String, Long> open = new HashMap<>();
+        for (int step = 2; step < 300; step++) {
+            for (int change = 0; change < 3; change++) {
+                int identity = 400 + random.nextInt(12);
+                if (random.nextInt(4) == 0) {
+                    cluster.delete(Keys.identityPolicy(identity));
+                    index.removeIdentity(identity);
+                } else {
+                    List<String> sets = BitSet.valueOf(new long[] {random.nextInt(16)}).stream()
+                            .mapToObj(set -> "s" + set)
+                            .toList();
+                    identity(identity, List.of(), sets);
+                    index.putIdentity(identity, sets, step);
+                }
+            }
+            apply(cluster);
+            if (random.nextInt(5) == 0) {
+                engine.retry();
+            }
+            engine.takeRetired().forEach(Runnable::run);
+            for (int subject : policies.keySet()) {
+                VerdictTable expected = ((Compilation.Compiled) TableCompiler.compile(
+                                List.of(new AppliedPolicy(
+                                        "p" + subject,
+                                        policies.getOrDefault(subject, CompiledPolicy.getDefaultInstance()))),
+                                index,
+                                this::number))
+                        .table();
+                for (int peer = 400; peer < 412; peer++) {
+                    for (int port = 80; port < 83; port++) {
+                        String connection = subject + " from " + peer + " at " + port;
+                        CellAction now = verdict(subject, Direction.INGRESS, peer, port);
+                        CellAction wanted = Cell.action(expected.verdict(
+                                Direction.INGRESS, peer, index.isKnown(peer), parseAddress("10.9.9.9"), true, 6, port));
+                        var place = "seed %d, step %d: %s".formatted(seed, step, connection);
+                        if (now.allows()) {
+                            assertThat(wanted).as(place).matches(CellAction::allows);
+                            open.put(connection, generation(subject));
+                        } else {
+                            Long opened = open.remove(connection);
+                            assertThat(generation(subject)).as(place).isGreaterThan(opened == null ? -1 : opened);
+                        }
+                        if (engine.errors().isEmpty()) {
+                            assertThat(now).as(place).isEqualTo(wanted);
+                        }
+                    }
+                }
+            }
+        }
+        for (int identity = 400; identity < 412; identity++) {
+            cluster.delete(Keys.identityPolicy(identity));
+        }
+        apply(cluster);
+        engine.retry();
+        assertThat(engine.errors()).as("seed %d", seed).isEmpty();
+        assertThat(engine.hasFailures()).as("seed %d", seed).isFalse();
+    }
+
+    @Test
     void whateverHappensTheKernelJudgesAsTheViewSays() {
         long seed = Long.getLong("pilus.seed", new Random().nextLong());
         var random = new Random(seed);
