@@ -250,7 +250,9 @@ final class Datapath implements AutoCloseable {
         }
         for (BpfMap.Entry entry : map("verdicts_rest_v1").entries()) {
             int index = ByteBuffer.wrap(entry.key()).order(nativeOrder()).getInt();
-            all.add(new Counter(0, 0, index >> 2, index & 3, packets(entry)));
+            if (packets(entry) > 0) {
+                all.add(new Counter(0, 0, index >> 2, index & 3, packets(entry)));
+            }
         }
         return all;
     }
