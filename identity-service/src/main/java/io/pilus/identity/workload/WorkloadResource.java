@@ -38,13 +38,16 @@ import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.core.UriBuilder;
 import java.net.URI;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Supplier;
 import org.jboss.resteasy.reactive.RestHeader;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
@@ -140,11 +143,19 @@ public class WorkloadResource {
     @POST
     @Path("batch")
     public Outcomes createAll(@NotNull @Valid Batch batch) {
-        List<Future<Outcome>> outcomes = new ArrayList<>();
+        List<Supplier<Outcome>> outcomes = new ArrayList<>();
+        Set<String> names = new HashSet<>();
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-            batch.items().forEach(request -> outcomes.add(threads.submit(() -> outcome(request))));
+            for (NewWorkload request : batch.items()) {
+                if (names.add(request.namespace().value() + "/" + request.name().value())) {
+                    Future<Outcome> outcome = threads.submit(() -> outcome(request));
+                    outcomes.add(() -> result(outcome));
+                } else {
+                    outcomes.add(() -> outcome(request)); // of two with one name, the first is created
+                }
+            }
         }
-        return new Outcomes(outcomes.stream().map(WorkloadResource::result).toList());
+        return new Outcomes(outcomes.stream().map(Supplier::get).toList());
     }
 
     private Outcome outcome(NewWorkload request) {
