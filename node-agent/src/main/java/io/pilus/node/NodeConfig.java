@@ -38,11 +38,6 @@ public interface NodeConfig {
     @WithDefault("16")
     int attachConcurrency();
 
-    /** How many interfaces are made ahead of need, so that attaching does not wait for the kernel to make one; 0 for none. */
-    @WithDefault("8")
-    @Min(0)
-    int spareInterfaces();
-
     /** With native routing: who takes a packet for another node's pod. */
     @WithDefault("node")
     NextHop nextHop();

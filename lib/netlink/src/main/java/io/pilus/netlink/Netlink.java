@@ -174,9 +174,6 @@ public final class Netlink implements AutoCloseable {
         if (change.mac() != null) {
             request.bytes(IFLA_ADDRESS, change.mac().toBytes());
         }
-        if (change.namespace() != null) {
-            request.u32(IFLA_NET_NS_FD, change.namespace().fd());
-        }
         socket.execute("change device " + index, request);
     }
 

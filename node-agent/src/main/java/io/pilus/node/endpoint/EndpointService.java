@@ -58,7 +58,6 @@ public class EndpointService implements Endpoints {
     private final Provider<AttachedReporter> reporter;
     private final EndpointFiles files;
     private final Netlink netlink;
-    private final SpareInterfaces spares;
     private final Containers containers = new Containers();
 
     /** Does what takes the kernel long: a virtual thread would hold its carrier all the while. */
@@ -105,14 +104,12 @@ public class EndpointService implements Endpoints {
         this.hooks = Executors.newFixedThreadPool(config.attachConcurrency(), threads);
         this.lastNumber = kernel.highestNumber() % NUMBERS;
         restore();
-        this.spares = new SpareInterfaces(kernel, config.spareInterfaces());
     }
 
     @PreDestroy
     void close() {
         work.close();
         hooks.close();
-        spares.close();
         netlink.close();
     }
 
@@ -292,41 +289,20 @@ public class EndpointService implements Endpoints {
         }
     }
 
-    private Optional<SpareInterfaces.Taken> takeSpare(
-            AttachRequest request, NetworkNamespace namespace, MacAddress mac, int mtu) {
-        try {
-            return spares.take(namespace, request.interfaceName(), mac, mtu);
-        } catch (NetlinkException e) {
-            throw EndpointProblem.kernel(request, e);
-        }
-    }
-
     private Attachment make(AttachRequest request, Readiness.Ready ready, Lease lease) {
-        spares.begin();
-        try {
-            return makeNow(request, ready, lease);
-        } finally {
-            spares.end();
-        }
-    }
-
-    private Attachment makeNow(AttachRequest request, Readiness.Ready ready, Lease lease) {
         try (NetworkNamespace namespace = open(request);
                 Netlink pod = namespace.netlink()) {
             if (pod.link(request.interfaceName()).isPresent()) {
                 throw EndpointProblem.interfaceTaken(request);
             }
+            String hostName = PodInterface.hostName(request.containerId(), request.interfaceName());
             MacAddress mac = PodInterface.mac(request.containerId(), request.interfaceName());
             int mtu = kernel.podMtu();
-            Optional<SpareInterfaces.Taken> spare = takeSpare(request, namespace, mac, mtu);
-            String hostName = spare.map(SpareInterfaces.Taken::name)
-                    .orElseGet(() -> PodInterface.hostName(request.containerId(), request.interfaceName()));
             Attachment attachment = null;
             CompletableFuture<Void> written = CompletableFuture.completedFuture(null);
             try {
-                int ifindex = spare.map(SpareInterfaces.Taken::ifindex)
-                        .orElseGet(() -> PodInterface.create(
-                                netlink, kernel.gateway(), namespace, hostName, request.interfaceName(), mac, mtu));
+                int ifindex = PodInterface.create(
+                        netlink, kernel.gateway(), namespace, hostName, request.interfaceName(), mac, mtu);
                 attachment = new Attachment(
                         ready.uid(),
                         ready.namespace(),
@@ -343,11 +319,7 @@ public class EndpointService implements Endpoints {
                         ready.slot(),
                         mtu);
                 written = beside(attachment, files::write);
-                if (spare.isPresent()) {
-                    PodInterface.configure(namespace, pod, attachment.interfaceName(), attachment.addresses());
-                } else {
-                    configure(attachment, namespace, pod);
-                }
+                configure(attachment, namespace, pod);
                 kernel.admit(attachment, mac);
                 PodInterface.raise(netlink, ifindex);
                 confirm(request, namespace);

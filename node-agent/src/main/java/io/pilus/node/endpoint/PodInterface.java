@@ -36,16 +36,7 @@ final class PodInterface {
 
     /** The same for the same container and interface, and within 15 characters. */
     static String hostName(String containerId, String interfaceName) {
-        return hostName(hash(containerId, interfaceName).substring(0, 11));
-    }
-
-    /**
-     * That of an interface of the node.
-     *
-     * @param suffix 11 hexadecimal digits
-     */
-    static String hostName(String suffix) {
-        return "pl" + suffix;
+        return "pl" + hash(containerId, interfaceName).substring(0, 11);
     }
 
     /** Whether an interface of the node bears such a name. */

@@ -54,14 +54,9 @@ public final class TestNode implements AutoCloseable {
     /** Settings of its agent, with these in addition. */
     public NodeConfig config(String... keysAndValues) {
         Map<String, String> settings = new HashMap<>(Map.of(
-                "pilus.node.name",
-                "node-1",
-                "pilus.node.state-dir",
-                directory.resolve("state").toString(),
-                "pilus.node.bpffs",
-                directory.resolve("bpffs/pilus").toString(),
-                "pilus.node.spare-interfaces",
-                "0"));
+                "pilus.node.name", "node-1",
+                "pilus.node.state-dir", directory.resolve("state").toString(),
+                "pilus.node.bpffs", directory.resolve("bpffs/pilus").toString()));
         for (int i = 0; i < keysAndValues.length; i += 2) {
             settings.put("pilus.node." + keysAndValues[i], keysAndValues[i + 1]);
         }
