@@ -10,8 +10,8 @@ enum pilus_verdict {
 	PILUS_ALLOW_POLICY = 0, /* an allow rule matched */
 	PILUS_ALLOW_DEFAULT = 1, /* no policy isolates the subject */
 	PILUS_ALLOW_NODE = 2, /* a node and its own pods */
-	PILUS_ALLOW_SELF = 3, /* a pod and its own address */
-	PILUS_ALLOW_ESTABLISHED = 4, /* an open connection met no entry */
+	PILUS_ALLOW_SELF = 3, /* reserved: a pod and its own address */
+	PILUS_ALLOW_ESTABLISHED = 4, /* an open connection; never told */
 	PILUS_ALLOW_RELATED = 5, /* an ICMP error about an open connection */
 
 	PILUS_DROP_FIRST = 16,

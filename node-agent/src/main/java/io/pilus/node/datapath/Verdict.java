@@ -11,9 +11,9 @@ public enum Verdict {
     ALLOW_DEFAULT(1),
     /** A node and its own pods. */
     ALLOW_NODE(2),
-    /** A pod and its own address. */
+    /** Reserved: a pod and its own address. */
     ALLOW_SELF(3),
-    /** An open connection met no entry. */
+    /** An open connection: never told. */
     ALLOW_ESTABLISHED(4),
     /** An ICMP error about an open connection. */
     ALLOW_RELATED(5),

@@ -163,7 +163,8 @@ final class Mirror implements Closeable {
         }
         if (store != null && newRevision < revision) {
             return "the store is at revision " + newRevision + ", this node has seen " + revision
-                    + ": it was put back without './pilus restore'. Everything is kept as it was; restore it properly";
+                    + ": it was put back from an older backup, and everything is kept as it was. Put back one that is as new or,"
+                    + " if this one is meant, remove cluster.state and node.state from pilus.node.state-dir and restart the agent";
         }
         return null;
     }
