@@ -105,6 +105,7 @@ class IncomingChannelIT {
     void neverShowsHalfATransaction() {
         long from = writeRound(0);
         try (var live = Listener.on(config, prefix)) {
+            await().atMost(LONG).until(() -> !live.snapshots().isEmpty());
             for (int round = 1; round <= 40; round++) {
                 writeRound(round);
             }
