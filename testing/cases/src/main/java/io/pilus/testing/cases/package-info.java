@@ -1,0 +1,5 @@
+/** Keeps the page of what was done to Pilus and what it lost. */
+@NullMarked
+package io.pilus.testing.cases;
+
+import org.jspecify.annotations.NullMarked;
