@@ -62,6 +62,11 @@ public final class Daemon {
         return spec.name();
     }
 
+    /** The name of its network namespace. */
+    public String netns() {
+        return spec.netns();
+    }
+
     public synchronized boolean isAlive() {
         return process != null && process.isAlive();
     }

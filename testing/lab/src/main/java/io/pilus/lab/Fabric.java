@@ -2,7 +2,12 @@ package io.pilus.lab;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The wires: a bridge in a namespace of its own, to which every other namespace is joined by its eth0, and this machine by a
@@ -15,6 +20,7 @@ final class Fabric {
     private final String lab;
     private final int network;
     private final Journal journal;
+    private final Map<String, String> ports = new ConcurrentHashMap<>();
 
     Fabric(String lab, int network, Journal journal) {
         this.lab = lab;
@@ -40,6 +46,15 @@ final class Fabric {
     void make() {
         addNetns("fab");
         ip("fab", "link add br0 type bridge forward_delay 0", "link set br0 up");
+        inFabric("nft", """
+                table bridge partitions {
+                  set cut { type ifname . ifname; }
+                  chain forward {
+                    type filter hook forward priority 0;
+                    iifname . oifname @cut drop
+                  }
+                }
+                """, "-f", "-");
         write(
                 "fab",
                 "0",
@@ -58,17 +73,43 @@ final class Fabric {
 
     /** A namespace with an address of each family on its eth0. */
     void join(String name, int host) {
+        String port = "p-" + host;
+        ports.put(netns(name), port);
         addNetns(name);
         Tool.run(
                 List.of("ip", "-batch", "-"),
-                "link add eth0 netns " + netns(name) + " type veth peer name p-" + name + " netns " + netns("fab")
+                "link add eth0 netns " + netns(name) + " type veth peer name " + port + " netns " + netns("fab")
                         + "\n");
         ip(
                 name,
                 "addr add " + ipv4(host) + "/24 dev eth0",
                 "addr add " + ipv6(host) + "/64 dev eth0 nodad",
                 "link set eth0 up");
-        ip("fab", "link set p-" + name + " master br0 up");
+        ip("fab", "link set " + port + " master br0 up");
+    }
+
+    Partition partition(Collection<String> some, Collection<String> others) {
+        List<String> pairs = new ArrayList<>();
+        for (String one : some) {
+            for (String other : others) {
+                pairs.add(port(one) + " . " + port(other));
+                pairs.add(port(other) + " . " + port(one));
+            }
+        }
+        String cut = "element bridge partitions cut { " + String.join(", ", pairs) + " }";
+        inFabric("nft", "", "add " + cut);
+        return new Partition(() -> inFabric("nft", "", "delete " + cut));
+    }
+
+    /** The bridge's port to a namespace, as nft writes it. */
+    private String port(String netns) {
+        return "\"" + Optional.ofNullable(ports.get(netns)).orElseThrow() + "\"";
+    }
+
+    private void inFabric(String program, String input, String... arguments) {
+        List<String> command = new ArrayList<>(List.of("nsenter", "--net=/run/netns/" + netns("fab"), program));
+        command.addAll(List.of(arguments));
+        Tool.run(command, input);
     }
 
     /** A namespace with nothing but its loopback device. */

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -28,18 +29,21 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A cluster of network-namespace nodes on this machine: etcd and the services in one namespace, an agent in each node's, a pod in
- * a namespace of its own. Whatever a lab makes is written down first; starting or ending a lab of the same name undoes what an
+ * A cluster of network-namespace nodes on this machine: etcd, each service and each pod in a namespace of its own, an agent in each
+ * node's. Whatever a lab makes is written down first; starting or ending a lab of the same name undoes what an
  * earlier one left, even after a crash. Needs root.
  */
 public final class Lab implements AutoCloseable {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int CONTROL_PLANE = 10;
+    private static final int SERVICES = 120;
     private static final int OUTSIDE = 200;
+    private static final String ETCD = "cp";
     private static final int ETCD_PORT = 2379;
 
     private final LabConfig config;
@@ -50,6 +54,7 @@ public final class Lab implements AutoCloseable {
     private final Map<String, Daemon> controlPlane = new ConcurrentSkipListMap<>();
     private final Map<String, Node> nodes = new ConcurrentSkipListMap<>();
     private final Map<String, Pod> pods = new ConcurrentSkipListMap<>();
+    private final Map<String, Clock> clocks = new ConcurrentSkipListMap<>();
     private final AtomicBoolean ended = new AtomicBoolean();
     private final Thread interrupted = new Thread(this::close, "lab removal");
     private @Nullable Prober outside;
@@ -160,7 +165,14 @@ public final class Lab implements AutoCloseable {
     }
 
     public URI etcdUri() {
-        return controlPlaneUri(ETCD_PORT);
+        return URI.create("http://" + fabric.ipv4(CONTROL_PLANE) + ":" + ETCD_PORT);
+    }
+
+    /** Runs etcdctl on the lab's etcd. */
+    public String etcdctl(String... arguments) {
+        List<String> all = new ArrayList<>(List.of(EtcdBinary.tool("etcdctl").toString(), "--endpoints=" + etcdUri()));
+        all.addAll(List.of(arguments));
+        return Tool.run(all);
     }
 
     /** The process of a service, or of etcd. */
@@ -169,12 +181,68 @@ public final class Lab implements AutoCloseable {
                 .orElseThrow(() -> new LabException("the lab does not run '" + name + "'"));
     }
 
+    /**
+     * The process of a replica.
+     *
+     * @param replica from 1 on
+     */
+    public Daemon controlPlane(Service service, int replica) {
+        return controlPlane(service.replica(replica));
+    }
+
+    /** The processes of a service. */
+    public List<Daemon> replicas(Service service) {
+        return IntStream.rangeClosed(1, config.replicas())
+                .mapToObj(replica -> controlPlane(service, replica))
+                .toList();
+    }
+
+    /** The first replica. */
     public Rest rest(Service service) {
-        return Rest.at(restUri(service));
+        return rest(service, 1);
+    }
+
+    public Rest rest(Service service, int replica) {
+        return Rest.at(restUri(service, replica));
     }
 
     public URI restUri(Service service) {
-        return controlPlaneUri(service.port());
+        return restUri(service, 1);
+    }
+
+    private URI restUri(Service service, int replica) {
+        return URI.create("http://" + fabric.ipv4(host(service, replica)) + ":" + service.port());
+    }
+
+    private static int host(Service service, int replica) {
+        return SERVICES + 10 * (service.port() - Service.IDENTITY.port()) + replica;
+    }
+
+    /**
+     * Drops every packet between two groups of the lab's namespaces until it is closed.
+     *
+     * @param some names of namespaces: {@link Node#netns}, {@link Daemon#netns}
+     */
+    public Partition partition(Collection<String> some, Collection<String> others) {
+        return fabric.partition(some, others);
+    }
+
+    /** The clock of a service, etcd or an agent; only with {@link LabConfig.Builder#ownClocks}. */
+    public Clock clock(Daemon daemon) {
+        return Optional.ofNullable(clocks.get(daemon.name()))
+                .orElseThrow(() -> new LabException(daemon.name() + " has no clock of its own"));
+    }
+
+    /** Where etcd or an agent keeps its data; only with {@link LabConfig.Builder#smallDisks}. */
+    public Disk disk(Daemon daemon) {
+        return new Disk(
+                daemon.name().equals("etcd")
+                        ? etcdData()
+                        : node(nodeOf(daemon)).directory().resolve("state"));
+    }
+
+    private static String nodeOf(Daemon agent) {
+        return agent.name().substring("agent-".length());
     }
 
     /** Creates or relabels a namespace. */
@@ -184,9 +252,18 @@ public final class Lab implements AutoCloseable {
         rest(Service.IDENTITY).put("/v1/namespaces/" + name, body.toString()).orThrow();
     }
 
-    /** Waits until a service that was started again is ready. */
+    /** Waits until a service that was started again is ready, all of its replicas. */
     public void awaitReady(Service service) {
-        readiness(service).await();
+        for (int replica = 1; replica <= config.replicas(); replica++) {
+            readiness(service, replica).await();
+        }
+    }
+
+    /** Waits until etcd, the services and the agents are ready. */
+    public void awaitReady() {
+        etcdReadiness().await();
+        config.services().forEach(this::awaitReady);
+        nodes.values().forEach(Node::awaitReady);
     }
 
     /** Starts pods side by side, and attaches them. */
@@ -198,14 +275,41 @@ public final class Lab implements AutoCloseable {
 
     /** Detaches a pod, ends its process and takes its workload away. */
     public void stop(Pod pod) {
+        detach(pod);
+        unregister(pod.spec());
+    }
+
+    /** Detaches a pod and ends its process, as a kubelet does; its workload stays. */
+    public void detach(Pod pod) {
         node(pod.node()).api().delete("/v1/endpoints/" + pod.containerId()).orThrow();
+        end(pod);
+        writeState();
+    }
+
+    private void end(Pod pod) {
         pod.prober().close();
         pod.process().kill();
-        rest(Service.IDENTITY)
-                .delete("/v1/workloads/" + pod.namespace() + "/" + pod.name())
-                .orThrow();
         Tool.run("ip", "netns", "del", pod.netns());
         pods.remove(pod.toString());
+    }
+
+    /**
+     * What a node loses when it is switched off: its agent, its pods, its devices and every BPF program and map. Its disk stays. Start the
+     * agent to switch it on again.
+     */
+    public void powerOff(Node node) {
+        node.agent().kill();
+        pods.values().stream()
+                .filter(pod -> pod.node().equals(node.name()))
+                .toList()
+                .forEach(this::end);
+        Path bpffs = node.directory().resolve("bpf");
+        Tool.run("umount", bpffs.toString());
+        Tool.run(
+                List.of("sh"),
+                "for device in $(ip -n %1$s -o link | grep -o 'pilus[^:@]*' | sort -u); do ip -n %1$s link del $device || true; done"
+                        .formatted(node.netns()));
+        Tool.run("mount", "-t", "bpf", "bpf", bpffs.toString());
         writeState();
     }
 
@@ -219,17 +323,21 @@ public final class Lab implements AutoCloseable {
     private void make() {
         config.progress().say("wiring " + config.nodes() + " nodes");
         fabric.make();
-        fabric.join("cp", CONTROL_PLANE);
+        fabric.join(ETCD, CONTROL_PLANE);
         fabric.join("out", OUTSIDE);
         unpack("prober.py");
         startEtcd();
         List<Callable<Void>> work = new ArrayList<>();
         for (Service service : config.services()) {
-            startService(service);
-            work.add(() -> {
-                readiness(service).await();
-                return null;
-            });
+            for (int i = 1; i <= config.replicas(); i++) {
+                int replica = i;
+                fabric.join(service.replica(replica), host(service, replica));
+                startService(service, replica);
+                work.add(() -> {
+                    readiness(service, replica).await();
+                    return null;
+                });
+            }
         }
         work.add(() -> {
             outside = prober("outside", "out", null, List.of("tcp:80", "udp:80"));
@@ -254,7 +362,8 @@ public final class Lab implements AutoCloseable {
     }
 
     private void startEtcd() {
-        Path data = directory.resolve("etcd");
+        Path data = etcdData();
+        smallDisk(data);
         List<String> command = new ArrayList<>(List.of(
                 EtcdBinary.etcd().toString(),
                 "--name=lab",
@@ -267,30 +376,62 @@ public final class Lab implements AutoCloseable {
         if (!config.production()) {
             command.add("--unsafe-no-fsync");
         }
-        Daemon etcd = daemon("etcd", "cp", null, Map.of(), command);
-        controlPlane.put("etcd", etcd);
-        new Readiness(etcd, Rest.at(etcdUri()), "/readyz", config.progress()).await();
+        controlPlane.put("etcd", daemon("etcd", ETCD, null, Map.of(), command));
+        etcdReadiness().await();
     }
 
-    private void startService(Service service) {
+    private Path etcdData() {
+        return directory.resolve("etcd");
+    }
+
+    private Readiness etcdReadiness() {
+        return new Readiness(etcd(), Rest.at(etcdUri()), "/readyz", config.progress());
+    }
+
+    private void startService(Service service, int replica) {
+        String name = service.replica(replica);
         List<String> command = java(config.production() ? "-Xmx512m" : "-Xmx192m");
         command.addAll(List.of(
                 "-Dquarkus.http.host=0.0.0.0",
                 "-Dquarkus.http.port=" + service.port(),
                 "-jar",
                 config.jar(service.module()).toString()));
-        controlPlane.put(
-                service.module(),
-                daemon(
-                        service.module(),
-                        "cp",
-                        null,
-                        Map.of("PILUS_ETCD_ENDPOINTS", etcdUri().toString()),
-                        command));
+        controlPlane.put(name, daemon(name, name, null, environment(name), command));
     }
 
-    private Readiness readiness(Service service) {
-        return new Readiness(controlPlane(service.module()), rest(service), "/q/health/ready", config.progress());
+    private Map<String, String> environment(String daemon) {
+        Map<String, String> environment =
+                new TreeMap<>(Map.of("PILUS_ETCD_ENDPOINTS", etcdUri().toString()));
+        if (config.ownClocks()) {
+            Clock clock = new Clock(directory.resolve("clocks").resolve(daemon));
+            environment.putAll(clock.environment());
+            clocks.put(daemon, clock);
+        }
+        return environment;
+    }
+
+    private void smallDisk(Path mountPoint) {
+        if (config.diskMebibytes() > 0) {
+            try {
+                Files.createDirectories(mountPoint);
+            } catch (IOException e) {
+                throw new LabException("could not make " + mountPoint, e);
+            }
+            journal.will(Journal.Kind.MOUNT, mountPoint.toString());
+            Tool.run(
+                    "mount",
+                    "-t",
+                    "tmpfs",
+                    "-o",
+                    "size=" + config.diskMebibytes() + "m",
+                    "tmpfs",
+                    mountPoint.toString());
+        }
+    }
+
+    private Readiness readiness(Service service, int replica) {
+        return new Readiness(
+                controlPlane(service, replica), rest(service, replica), "/q/health/ready", config.progress());
     }
 
     private void makeNode(int number) {
@@ -305,6 +446,7 @@ public final class Lab implements AutoCloseable {
         } catch (IOException e) {
             throw new LabException("could not make the directories of node " + name, e);
         }
+        smallDisk(state);
         journal.will(Journal.Kind.MOUNT, bpffs.toString());
         Tool.run("mount", "-t", "bpf", "bpf", bpffs.toString());
         Path cgroup = cgroup(name, "host");
@@ -320,12 +462,7 @@ public final class Lab implements AutoCloseable {
                 "-Dquarkus.management.port=" + Node.MANAGEMENT_PORT));
         config.agentSettings().forEach((key, value) -> command.add("-D" + key + "=" + value));
         command.addAll(List.of("-jar", config.jar(LabConfig.AGENT).toString()));
-        Daemon agent = Daemon.prepare(spec(
-                "agent-" + name,
-                name,
-                cgroup,
-                Map.of("PILUS_ETCD_ENDPOINTS", etcdUri().toString()),
-                command));
+        Daemon agent = Daemon.prepare(spec("agent-" + name, name, cgroup, environment("agent-" + name), command));
         List<String> addresses = List.of(fabric.ipv4(CONTROL_PLANE + number), fabric.ipv6(CONTROL_PLANE + number));
         Rest management = Rest.at(URI.create("http://" + addresses.getFirst() + ":" + Node.MANAGEMENT_PORT));
         if (config.agents()) {
@@ -367,35 +504,43 @@ public final class Lab implements AutoCloseable {
     }
 
     private Pod run(PodSpec spec) {
+        return run(spec, register(spec));
+    }
+
+    /**
+     * Creates the pod's workload.
+     *
+     * @return its uid
+     */
+    public String register(PodSpec spec) {
+        return rest(Service.IDENTITY)
+                .post("/v1/workloads", spec.workload().toString())
+                .orThrow()
+                .json()
+                .path("uid")
+                .asText();
+    }
+
+    /** Takes the pod's workload away. */
+    public void unregister(PodSpec spec) {
+        rest(Service.IDENTITY)
+                .delete("/v1/workloads/" + spec.namespace() + "/" + spec.name())
+                .orThrow();
+    }
+
+    /** Starts and attaches a pod whose workload exists. */
+    public Pod run(PodSpec spec, String uid) {
         String name = spec.node() + "-" + spec.namespace() + "." + spec.name();
         fabric.addNetns(name);
-        List<String> ports = new ArrayList<>();
-        ObjectNode workload = JSON.createObjectNode()
-                .put("namespace", spec.namespace())
-                .put("name", spec.name())
-                .put("node", spec.node());
-        spec.labels().forEach(workload.putObject("labels")::put);
-        ArrayNode named = workload.putArray("ports");
-        for (PodSpec.Port port : spec.ports()) {
-            ports.add(port.transport().name().toLowerCase(Locale.ROOT) + ":" + port.number());
-            if (!port.name().isEmpty()) {
-                named.addObject()
-                        .put("name", port.name())
-                        .put("protocol", port.transport().name())
-                        .put("port", port.number());
-            }
-        }
-        JsonNode created = rest(Service.IDENTITY)
-                .post("/v1/workloads", workload.toString())
-                .orThrow()
-                .json();
-
+        List<String> ports = spec.ports().stream()
+                .map(port -> port.transport().name().toLowerCase(Locale.ROOT) + ":" + port.number())
+                .toList();
         Path cgroup = cgroup(spec.node(), "pods", spec.namespace() + "." + spec.name());
         Daemon process = Daemon.prepare(proberSpec(name, name, cgroup, spec.namespace() + "/" + spec.name(), ports));
         process.start();
         String containerId = UUID.randomUUID().toString().replace("-", "");
         ObjectNode endpoint = JSON.createObjectNode()
-                .put("uid", created.path("uid").asText())
+                .put("uid", uid)
                 .put("containerId", containerId)
                 .put("netns", "/run/netns/" + fabric.netns(name))
                 .put("interface", "eth0");
@@ -408,11 +553,7 @@ public final class Lab implements AutoCloseable {
         attached.path("addresses")
                 .forEach(address -> addresses.add(address.asText().split("/", 2)[0]));
         var attachment = new Pod.Attachment(
-                created.path("uid").asText(),
-                containerId,
-                fabric.netns(name),
-                attached.path("identity").asInt(),
-                List.copyOf(addresses));
+                uid, containerId, fabric.netns(name), attached.path("identity").asInt(), List.copyOf(addresses));
         routeFromOutside(spec.node(), addresses);
         Pod pod = new Pod(spec, attachment, process, awaitProber(name, process));
         pods.put(pod.toString(), pod);
@@ -525,6 +666,7 @@ public final class Lab implements AutoCloseable {
         try (InputStream content = Lab.class.getResourceAsStream(resource)) {
             Files.createDirectories(directory.resolve("log"));
             Files.createDirectories(directory.resolve("sockets"));
+            Files.createDirectories(directory.resolve("clocks"));
             Files.copy(
                     Optional.ofNullable(content).orElseThrow(),
                     directory.resolve(resource),
@@ -563,10 +705,6 @@ public final class Lab implements AutoCloseable {
                         nodeStates,
                         podStates)
                 .write(directory);
-    }
-
-    private URI controlPlaneUri(int port) {
-        return URI.create("http://" + fabric.ipv4(CONTROL_PLANE) + ":" + port);
     }
 
     private List<Prober> probers() {

@@ -18,9 +18,12 @@ import org.jspecify.annotations.Nullable;
  * @param network the third number of its addresses; labs that run side by side need different ones
  * @param home the source tree with the built services
  * @param production whether it shall be fast in the long run, not soon up: etcd waits for the disk, all code is fully compiled
+ * @param replicas processes of each service
  * @param agents whether nodes have agents
  * @param agentSettings more settings of the agents, by their property names
  * @param pool the ranges of the default pool
+ * @param diskMebibytes what the disks of etcd and of the agents hold; 0 for as much as the machine's
+ * @param ownClocks whether services and agents have clocks that can be set
  * @param keepFailed whether a lab that could not be started stays for inspection
  */
 public record LabConfig(
@@ -31,9 +34,12 @@ public record LabConfig(
         Path home,
         boolean production,
         Set<Service> services,
+        int replicas,
         boolean agents,
         Map<String, String> agentSettings,
         List<String> pool,
+        int diskMebibytes,
+        boolean ownClocks,
         boolean keepFailed,
         Progress progress) {
 
@@ -96,9 +102,12 @@ public record LabConfig(
         private @Nullable Path home;
         private boolean production;
         private Set<Service> services = EnumSet.allOf(Service.class);
+        private int replicas = 1;
         private boolean agents = true;
         private Map<String, String> agentSettings = Map.of();
         private List<String> pool = List.of("10.244.0.0/16", "fd00:10:244::/48");
+        private int diskMebibytes;
+        private boolean ownClocks;
         private boolean keepFailed;
         private Progress progress = Progress.SILENT;
 
@@ -136,6 +145,11 @@ public record LabConfig(
             return this;
         }
 
+        public Builder replicas(int ofEachService) {
+            this.replicas = ofEachService;
+            return this;
+        }
+
         public Builder withoutAgents() {
             this.agents = false;
             return this;
@@ -148,6 +162,17 @@ public record LabConfig(
 
         public Builder pool(String... ranges) {
             this.pool = List.of(ranges);
+            return this;
+        }
+
+        public Builder smallDisks(int mebibytes) {
+            this.diskMebibytes = mebibytes;
+            return this;
+        }
+
+        /** Needs libfaketime. */
+        public Builder ownClocks() {
+            this.ownClocks = true;
             return this;
         }
 
@@ -170,9 +195,12 @@ public record LabConfig(
                     Objects.requireNonNullElseGet(home, Builder::findHome),
                     production,
                     services,
+                    replicas,
                     agents,
                     agentSettings,
                     pool,
+                    diskMebibytes,
+                    ownClocks,
                     keepFailed,
                     progress);
         }

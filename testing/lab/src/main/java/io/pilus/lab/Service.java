@@ -19,6 +19,11 @@ public enum Service {
         return module;
     }
 
+    /** The name of a replica's process: the module's, with a number from the second on. */
+    String replica(int number) {
+        return number == 1 ? module : module + "-" + number;
+    }
+
     public int port() {
         return port;
     }

@@ -49,6 +49,32 @@ class LabIT {
     }
 
     @Test
+    void aPartitionCutsWhatItSaysAndHeals() {
+        try (Lab lab = Lab.start(bare())) {
+            Node one = lab.node("n1");
+            Node two = lab.node("n2");
+            try (Partition _ = lab.partition(List.of(one.netns()), List.of(two.netns()))) {
+                assertThat(one.prober()
+                                .probe(Transport.UDP, two.ipv6(), 80, SECOND)
+                                .join()
+                                .answered())
+                        .isFalse();
+                assertThat(lab.outside()
+                                .probe(Transport.UDP, two.ipv4(), 80, SECOND)
+                                .join()
+                                .answered())
+                        .isTrue();
+            }
+
+            assertThat(one.prober()
+                            .probe(Transport.UDP, two.ipv6(), 80, SECOND)
+                            .join()
+                            .answered())
+                    .isTrue();
+        }
+    }
+
+    @Test
     void tellsARefusedConnectionFromASilentOne() {
         try (Lab lab = Lab.start(bare())) {
             Node one = lab.node("n1");
