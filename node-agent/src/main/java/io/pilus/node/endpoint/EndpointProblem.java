@@ -6,6 +6,8 @@ import static jakarta.ws.rs.core.Response.Status.NOT_FOUND;
 import static jakarta.ws.rs.core.Response.Status.SERVICE_UNAVAILABLE;
 
 import io.pilus.rest.ProblemException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 
@@ -95,11 +97,24 @@ final class EndpointProblem {
                 "endpoint-unknown", NOT_FOUND, "no container '" + containerId + "' is attached on this node");
     }
 
-    static ProblemException kernel(AttachRequest request, RuntimeException why) {
+    /**
+     * @param done attached or detached
+     */
+    static ProblemException kernel(String done, String containerId, RuntimeException why) {
         return new ProblemException(
                 "kernel-refused",
                 SERVICE_UNAVAILABLE,
-                "container %s could not be attached, nothing is left of the attempt: %s"
-                        .formatted(request.containerId(), why.getMessage()));
+                "container %s could not be %s: %s; ask again".formatted(containerId, done, why.getMessage()));
+    }
+
+    /**
+     * @param done attached or detached
+     */
+    static ProblemException disk(String done, String containerId, Path stateDirectory, UncheckedIOException why) {
+        return new ProblemException(
+                "state-not-writable",
+                SERVICE_UNAVAILABLE,
+                "container %s could not be %s: %s; see that %s has room and is writable, and ask again"
+                        .formatted(containerId, done, why.getMessage(), stateDirectory));
     }
 }

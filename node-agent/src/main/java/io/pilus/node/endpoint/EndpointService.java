@@ -1,5 +1,6 @@
 package io.pilus.node.endpoint;
 
+import io.pilus.libbpf.BpfException;
 import io.pilus.netlink.MacAddress;
 import io.pilus.netlink.Netlink;
 import io.pilus.netlink.NetlinkException;
@@ -13,6 +14,7 @@ import io.quarkus.runtime.Startup;
 import jakarta.annotation.PreDestroy;
 import jakarta.inject.Provider;
 import jakarta.inject.Singleton;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
@@ -134,10 +136,12 @@ public class EndpointService implements Endpoints {
                     return containerId;
                 });
                 attachment = wait(turn, request, workload, deadline);
+            } catch (UncheckedIOException e) {
+                throw EndpointProblem.disk("attached", containerId, config.stateDir(), e);
             } finally {
                 if (attachment == null) {
-                    leases.release(containerId, request.interfaceName());
                     realiser.get().release(containerId);
+                    leases.release(containerId, request.interfaceName());
                 }
             }
             LOG.infof("attached %s/%s as %s", attachment.namespace(), attachment.name(), containerId);
@@ -149,6 +153,16 @@ public class EndpointService implements Endpoints {
 
     /** Detaches what the container has; without effect when it has nothing. Who still waits to attach it gives up. */
     void detach(String containerId) {
+        try {
+            detachWhole(containerId);
+        } catch (UncheckedIOException e) {
+            throw EndpointProblem.disk("detached", containerId, config.stateDir(), e);
+        } catch (BpfException | NetlinkException e) {
+            throw EndpointProblem.kernel("detached", containerId, e);
+        }
+    }
+
+    private void detachWhole(String containerId) {
         containers.interrupt(containerId);
         try (Containers.Turn _ = containers.take(containerId)) {
             Attachment attachment = attached.get(containerId);
@@ -329,7 +343,9 @@ public class EndpointService implements Endpoints {
             } catch (RuntimeException e) {
                 written.exceptionally(_ -> null).join();
                 undo(attachment, hostName);
-                throw e instanceof ProblemException ? e : EndpointProblem.kernel(request, e);
+                throw e instanceof ProblemException || e instanceof UncheckedIOException
+                        ? e
+                        : EndpointProblem.kernel("attached", attachment.containerId(), e);
             }
         }
     }

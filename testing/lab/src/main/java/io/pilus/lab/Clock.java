@@ -1,49 +1,42 @@
 package io.pilus.lab;
 
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
-import java.util.Locale;
 import java.util.Map;
 
-/** The wall clock of one process, set by libfaketime; what counts from boot goes on as it did. */
+/** The wall clock of one process; what counts from boot goes on as it did. */
 public final class Clock {
 
-    private static final Path LIBRARY = Path.of(
-            "/usr/lib",
-            System.getProperty("os.arch").equals("aarch64")
-                    ? "aarch64-linux-gnu/faketime/libfaketimeMT.so.1"
-                    : "x86_64-linux-gnu/faketime/libfaketimeMT.so.1");
+    private final Path library;
+    private final Path offset;
 
-    private final Path file;
-
-    Clock(Path file) {
-        if (!Files.exists(LIBRARY)) {
-            throw new LabException("there is no " + LIBRARY + ": install libfaketime ('./pilus test' does)");
-        }
-        this.file = file;
+    /**
+     * @param library clock.c, compiled
+     * @param offset the file that it reads
+     */
+    Clock(Path library, Path offset) {
+        this.library = library;
+        this.offset = offset;
         set(Duration.ZERO);
     }
 
-    /** What the process sees is that far from what is true, within a second. */
+    /** From now on the process sees a time that is so far ahead. */
     public void set(Duration ahead) {
-        try {
-            Path fresh = file.resolveSibling(file.getFileName() + ".new");
-            Files.writeString(fresh, String.format(Locale.ROOT, "%+d%n", ahead.toSeconds()));
-            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+        ByteBuffer nanos = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.nativeOrder());
+        nanos.putLong(ahead.toNanos()).flip();
+        try (FileChannel file = FileChannel.open(offset, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            file.write(nanos, 0);
         } catch (IOException e) {
-            throw new LabException("could not set the clock " + file, e);
+            throw new LabException("could not set the clock " + offset, e);
         }
     }
 
     Map<String, String> environment() {
-        return Map.of(
-                "LD_PRELOAD", LIBRARY.toString(),
-                "FAKETIME_TIMESTAMP_FILE", file.toString(),
-                "FAKETIME_CACHE_DURATION", "1",
-                "DONT_FAKE_MONOTONIC", "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        return Map.of("LD_PRELOAD", library.toString(), "PILUS_CLOCK", offset.toString());
     }
 }

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -30,6 +31,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,6 +47,10 @@ public final class Lab implements AutoCloseable {
     private static final int OUTSIDE = 200;
     private static final String ETCD = "cp";
     private static final int ETCD_PORT = 2379;
+    private static final int NOT_FOUND = 404;
+
+    /** A stopped agent may be resumed or started again. */
+    private static final Duration DETACH_PATIENCE = Duration.ofMinutes(3);
 
     private final LabConfig config;
     private final Path directory;
@@ -197,6 +203,14 @@ public final class Lab implements AutoCloseable {
                 .toList();
     }
 
+    /** The replica that leads; empty while none does. */
+    public Optional<Daemon> leader(Service service) {
+        String value = etcdctl("get", "--print-value-only", "/pilus/v1/leaders/" + service.module());
+        return replicas(service).reversed().stream()
+                .filter(replica -> value.contains(replica.name()))
+                .findFirst();
+    }
+
     /** The first replica. */
     public Rest rest(Service service) {
         return rest(service, 1);
@@ -225,6 +239,16 @@ public final class Lab implements AutoCloseable {
      */
     public Partition partition(Collection<String> some, Collection<String> others) {
         return fabric.partition(some, others);
+    }
+
+    /** The namespaces of everybody who speaks with etcd: services, nodes, and this machine is none of them. */
+    public List<String> controlPlaneUsers() {
+        return Stream.concat(
+                        config.services().stream()
+                                .flatMap(service -> replicas(service).stream())
+                                .map(Daemon::netns),
+                        nodes.values().stream().map(Node::netns))
+                .toList();
     }
 
     /** The clock of a service, etcd or an agent; only with {@link LabConfig.Builder#ownClocks}. */
@@ -281,7 +305,7 @@ public final class Lab implements AutoCloseable {
 
     /** Detaches a pod and ends its process, as a kubelet does; its workload stays. */
     public void detach(Pod pod) {
-        node(pod.node()).api().delete("/v1/endpoints/" + pod.containerId()).orThrow();
+        detach(node(pod.node()), pod.containerId());
         end(pod);
         writeState();
     }
@@ -326,6 +350,19 @@ public final class Lab implements AutoCloseable {
         fabric.join(ETCD, CONTROL_PLANE);
         fabric.join("out", OUTSIDE);
         unpack("prober.py");
+        if (config.ownClocks()) {
+            unpack("clock.c");
+            Tool.run(
+                    "gcc",
+                    "-O2",
+                    "-Wall",
+                    "-shared",
+                    "-fPIC",
+                    "-o",
+                    clockLibrary().toString(),
+                    directory.resolve("clock.c").toString(),
+                    "-ldl");
+        }
         startEtcd();
         List<Callable<Void>> work = new ArrayList<>();
         for (Service service : config.services()) {
@@ -401,13 +438,17 @@ public final class Lab implements AutoCloseable {
 
     private Map<String, String> environment(String daemon) {
         Map<String, String> environment =
-                new TreeMap<>(Map.of("PILUS_ETCD_ENDPOINTS", etcdUri().toString()));
+                new TreeMap<>(Map.of("PILUS_ETCD_ENDPOINTS", etcdUri().toString(), "PILUS_REPLICA", daemon));
         if (config.ownClocks()) {
-            Clock clock = new Clock(directory.resolve("clocks").resolve(daemon));
+            Clock clock = new Clock(clockLibrary(), directory.resolve("clocks").resolve(daemon));
             environment.putAll(clock.environment());
             clocks.put(daemon, clock);
         }
         return environment;
+    }
+
+    private Path clockLibrary() {
+        return directory.resolve("clock.so");
     }
 
     private void smallDisk(Path mountPoint) {
@@ -513,7 +554,12 @@ public final class Lab implements AutoCloseable {
      * @return its uid
      */
     public String register(PodSpec spec) {
-        return rest(Service.IDENTITY)
+        return register(spec, 1);
+    }
+
+    /** The same by one of identity-service's replicas. */
+    public String register(PodSpec spec, int replica) {
+        return rest(Service.IDENTITY, replica)
                 .post("/v1/workloads", spec.workload().toString())
                 .orThrow()
                 .json()
@@ -523,14 +569,31 @@ public final class Lab implements AutoCloseable {
 
     /** Takes the pod's workload away. */
     public void unregister(PodSpec spec) {
-        rest(Service.IDENTITY)
+        unregister(spec, 1);
+    }
+
+    /** The same by one of identity-service's replicas. */
+    public void unregister(PodSpec spec, int replica) {
+        rest(Service.IDENTITY, replica)
                 .delete("/v1/workloads/" + spec.namespace() + "/" + spec.name())
                 .orThrow();
     }
 
-    /** Starts and attaches a pod whose workload exists. */
+    /** Takes the pod's workload away if there is one. */
+    public void forget(PodSpec spec) {
+        Answer answer = rest(Service.IDENTITY).delete("/v1/workloads/" + spec.namespace() + "/" + spec.name());
+        if (answer.status() != NOT_FOUND) {
+            answer.orThrow();
+        }
+    }
+
+    /**
+     * Starts and attaches a pod whose workload exists. When that fails, what there is of it is taken away as a kubelet does it: the
+     * agent is told to detach until it answers.
+     */
     public Pod run(PodSpec spec, String uid) {
         String name = spec.node() + "-" + spec.namespace() + "." + spec.name();
+        String containerId = UUID.randomUUID().toString().replace("-", "");
         fabric.addNetns(name);
         List<String> ports = spec.ports().stream()
                 .map(port -> port.transport().name().toLowerCase(Locale.ROOT) + ":" + port.number())
@@ -538,11 +601,25 @@ public final class Lab implements AutoCloseable {
         Path cgroup = cgroup(spec.node(), "pods", spec.namespace() + "." + spec.name());
         Daemon process = Daemon.prepare(proberSpec(name, name, cgroup, spec.namespace() + "/" + spec.name(), ports));
         process.start();
-        String containerId = UUID.randomUUID().toString().replace("-", "");
+        try {
+            Pod.Attachment attachment = attach(spec, uid, containerId, fabric.netns(name));
+            routeFromOutside(spec.node(), attachment.addresses());
+            Pod pod = new Pod(spec, attachment, process, awaitProber(name, process));
+            pods.put(pod.toString(), pod);
+            return pod;
+        } catch (LabException e) {
+            process.kill();
+            detach(node(spec.node()), containerId);
+            Tool.run("ip", "netns", "del", fabric.netns(name));
+            throw e;
+        }
+    }
+
+    private Pod.Attachment attach(PodSpec spec, String uid, String containerId, String netns) {
         ObjectNode endpoint = JSON.createObjectNode()
                 .put("uid", uid)
                 .put("containerId", containerId)
-                .put("netns", "/run/netns/" + fabric.netns(name))
+                .put("netns", "/run/netns/" + netns)
                 .put("interface", "eth0");
         JsonNode attached = node(spec.node())
                 .api()
@@ -552,12 +629,23 @@ public final class Lab implements AutoCloseable {
         List<String> addresses = new ArrayList<>();
         attached.path("addresses")
                 .forEach(address -> addresses.add(address.asText().split("/", 2)[0]));
-        var attachment = new Pod.Attachment(
-                uid, containerId, fabric.netns(name), attached.path("identity").asInt(), List.copyOf(addresses));
-        routeFromOutside(spec.node(), addresses);
-        Pod pod = new Pod(spec, attachment, process, awaitProber(name, process));
-        pods.put(pod.toString(), pod);
-        return pod;
+        return new Pod.Attachment(
+                uid, containerId, netns, attached.path("identity").asInt(), List.copyOf(addresses));
+    }
+
+    private static void detach(Node node, String containerId) {
+        long deadline = System.nanoTime() + DETACH_PATIENCE.toNanos();
+        while (true) {
+            try {
+                node.api().delete("/v1/endpoints/" + containerId).orThrow();
+                return;
+            } catch (LabException e) {
+                if (System.nanoTime() > deadline) {
+                    throw e;
+                }
+                Journal.pause();
+            }
+        }
     }
 
     /** As a fabric that learns routes from nodes would. */

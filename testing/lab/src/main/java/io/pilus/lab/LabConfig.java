@@ -170,7 +170,6 @@ public record LabConfig(
             return this;
         }
 
-        /** Needs libfaketime. */
         public Builder ownClocks() {
             this.ownClocks = true;
             return this;

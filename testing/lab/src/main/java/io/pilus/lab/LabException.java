@@ -3,7 +3,7 @@ package io.pilus.lab;
 import java.io.Serial;
 
 /** The lab could not be made, or not be used; the message says what failed and what the failing part said. */
-public final class LabException extends RuntimeException {
+public sealed class LabException extends RuntimeException permits RestException {
 
     @Serial
     private static final long serialVersionUID = 1;

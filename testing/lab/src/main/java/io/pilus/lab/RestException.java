@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.Serial;
 
 /** A request was refused; the message is the problem document's (RFC 9457) title, detail and single errors. */
-public final class RestException extends RuntimeException {
+public final class RestException extends LabException {
 
     @Serial
     private static final long serialVersionUID = 1;
