@@ -85,8 +85,9 @@ struct pilus_range {
 };
 
 /*
- * slots_v1: an array of (generation << 32 | table). Slot 0 is never used. A
- * subject's policy changes by one store of this word.
+ * slots_v1: an array of (generation << 32 | table). Slot 0 is no subject's: the
+ * agent keeps its counter of generations there, and in place of the table a
+ * mark. A subject's policy changes by one store of this word.
  */
 #define PILUS_SLOTS 16384
 

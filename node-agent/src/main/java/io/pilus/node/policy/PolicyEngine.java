@@ -147,12 +147,12 @@ final class PolicyEngine {
             List<Integer> gone = kernel.known().stream()
                     .filter(identity -> !peers.isKnown(identity))
                     .toList();
-            gone.forEach(kernel::forget);
-            subjects.values().forEach(this::settle);
-            if (!gone.isEmpty()) {
-                gone.forEach(kernel::forgetUnmodelled);
+            if (!gone.isEmpty() || slots.isTakingAway()) {
                 everybodyIsTightened();
             }
+            gone.forEach(kernel::forget);
+            subjects.values().forEach(this::settle);
+            gone.forEach(kernel::forgetUnmodelled);
             peers.known().forEach(this::introduce);
             slots.clearRest();
             retire();
@@ -183,13 +183,16 @@ final class PolicyEngine {
 
     private void bring(Delta delta) {
         Peers.Changes changes = peers.apply(delta);
+        if (!changes.forgotten().isEmpty()) {
+            slots.beginTakingAway();
+            if (kernel.hasUnmodelled()) {
+                everybodyIsTightened();
+            }
+        }
         changes.forgotten().forEach(identity -> {
             kernel.forget(identity);
             heldBack.remove(identity);
-            if (kernel.hasUnmodelled()) {
-                kernel.forgetUnmodelled(identity);
-                everybodyIsTightened();
-            }
+            kernel.forgetUnmodelled(identity);
         });
         boolean policyChanged = !changes.sets().isEmpty();
         for (Delta.Put put : delta.puts()) {
@@ -245,17 +248,24 @@ final class PolicyEngine {
     private void judgingAgain(Runnable change) {
         try {
             change.run();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             everybodyIsTightened();
             throw e;
         } finally {
             tightened.forEach(slots::raise);
             tightened.clear();
+            slots.endTakingAway();
         }
     }
 
     private void everybodyIsTightened() {
-        tightened.addAll(subjects.keySet());
+        tighten(subjects.keySet());
+    }
+
+    /** To be called before something is taken away from subjects, so that it is not forgotten if the agent ends meanwhile. */
+    private void tighten(Set<Integer> some) {
+        slots.beginTakingAway();
+        tightened.addAll(some);
     }
 
     /** Whether {@link #retry} has anything to do. */
@@ -543,7 +553,7 @@ final class PolicyEngine {
             return;
         }
         if (!table.unwritten.isEmpty()) {
-            tightened.addAll(table.subjects);
+            tighten(table.subjects);
         }
         try {
             for (int identity : List.copyOf(table.unwritten)) {
@@ -589,7 +599,7 @@ final class PolicyEngine {
         }
         boolean takesAway = delta.get().takesAway();
         if (takesAway) {
-            tightened.addAll(table.subjects);
+            tighten(table.subjects);
         }
         try {
             kernel.apply(inForce, delta.get().changes());
@@ -607,14 +617,14 @@ final class PolicyEngine {
 
     /** Has the identity judged as one that is not known, which is never more than it should be allowed. */
     private void deny(Table table, KernelTable inForce, int identity) {
-        tightened.addAll(table.subjects);
+        tighten(table.subjects);
         try {
             kernel.unresolve(inForce, identity);
         } catch (TableFullException e) {
             // without room to say so here, nobody may know it
+            everybodyIsTightened();
             kernel.forget(identity);
             holdBack(identity, table);
-            everybodyIsTightened();
         }
     }
 
@@ -629,9 +639,7 @@ final class PolicyEngine {
             return;
         }
         try {
-            if (kernel.unresolveUnmodelled(identity)) {
-                everybodyIsTightened();
-            }
+            unresolveInUnmodelled(identity);
             kernel.know(identity);
             heldBack.remove(identity);
         } catch (TableFullException e) {
@@ -645,13 +653,20 @@ final class PolicyEngine {
     /** Tables that nobody has taken over cannot tell where a known identity belongs now. */
     private void unresolveUnmodelled(int identity) {
         try {
+            unresolveInUnmodelled(identity);
+        } catch (TableFullException e) {
+            everybodyIsTightened();
+            kernel.forget(identity);
+            heldBack.computeIfAbsent(identity, _ -> new HashSet<>());
+        }
+    }
+
+    private void unresolveInUnmodelled(int identity) {
+        if (kernel.hasUnmodelled()) {
+            slots.beginTakingAway();
             if (kernel.unresolveUnmodelled(identity)) {
                 everybodyIsTightened();
             }
-        } catch (TableFullException e) {
-            kernel.forget(identity);
-            heldBack.computeIfAbsent(identity, _ -> new HashSet<>());
-            everybodyIsTightened();
         }
     }
 

@@ -14,7 +14,7 @@ import jnr.constants.platform.Errno;
 import org.jspecify.annotations.Nullable;
 
 /** The maps in which the datapath finds verdict tables, by what they mean. */
-final class PolicyMaps {
+class PolicyMaps {
 
     private final BpfMap slots;
     private final BpfMap tables;
@@ -57,7 +57,7 @@ final class PolicyMaps {
 
     /** One store: no packet sees half of it. */
     void slot(int slot, long word) {
-        slots.update(Layout.u32(slot), Layout.u64(word));
+        update(slots, Layout.u32(slot), Layout.u64(word));
     }
 
     /** All tables, by number; number 0 has the known identities as its peers. */
@@ -90,7 +90,7 @@ final class PolicyMaps {
     }
 
     void removePeer(int table, int identity) {
-        peers.delete(Layout.peerKey(table, identity));
+        delete(peers, Layout.peerKey(table, identity));
     }
 
     void cell(int table, CellKey key, long cell) {
@@ -121,11 +121,11 @@ final class PolicyMaps {
 
     /** Removes whatever there is of a table, the header first. */
     void remove(int table, Contents contents) {
-        tables.delete(Layout.u32(table));
-        contents.peers().keySet().forEach(identity -> peers.delete(Layout.peerKey(table, identity)));
-        contents.addresses().keySet().forEach(prefix -> addresses.delete(Layout.addressKey(table, prefix)));
-        contents.ports().keySet().forEach(port -> ports.delete(Layout.portKey(table, port)));
-        contents.cells().keySet().forEach(cell -> cells.delete(Layout.cellKey(table, cell)));
+        delete(tables, Layout.u32(table));
+        contents.peers().keySet().forEach(identity -> delete(peers, Layout.peerKey(table, identity)));
+        contents.addresses().keySet().forEach(prefix -> delete(addresses, Layout.addressKey(table, prefix)));
+        contents.ports().keySet().forEach(port -> delete(ports, Layout.portKey(table, port)));
+        contents.cells().keySet().forEach(cell -> delete(cells, Layout.cellKey(table, cell)));
     }
 
     /** How many entries each map can hold, by what it holds. */
@@ -140,23 +140,37 @@ final class PolicyMaps {
         return capacities;
     }
 
+    // every write is one of these three, so that a test can have the agent die at it
+
+    void update(BpfMap map, byte[] key, byte[] value) {
+        map.update(key, value);
+    }
+
+    void updateAll(BpfMap map, List<BpfMap.Entry> entries) {
+        map.updateAll(entries);
+    }
+
+    void delete(BpfMap map, byte[] key) {
+        map.delete(key);
+    }
+
     private static Contents in(Map<Integer, Contents> all, int table) {
         return all.computeIfAbsent(table, _ -> Contents.empty(null));
     }
 
     /** Empties the list. */
-    private static void putAll(BpfMap map, List<BpfMap.Entry> entries) {
+    private void putAll(BpfMap map, List<BpfMap.Entry> entries) {
         try {
-            map.updateAll(entries);
+            updateAll(map, entries);
         } catch (BpfException e) {
             throw full(map, e);
         }
         entries.clear();
     }
 
-    private static void put(BpfMap map, byte[] key, byte[] value) {
+    private void put(BpfMap map, byte[] key, byte[] value) {
         try {
-            map.update(key, value);
+            update(map, key, value);
         } catch (BpfException e) {
             throw full(map, e);
         }

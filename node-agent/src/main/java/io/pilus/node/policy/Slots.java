@@ -9,20 +9,25 @@ import java.util.Set;
 
 /**
  * Which slot each subject has, and what its word says. Generations come from one counter of the node, kept in the word of
- * slot 0, which names no table: it lives as long as the maps do, and a connection that remembers a generation with it.
+ * slot 0, which names no table: it lives as long as the maps do, and a connection that remembers a generation with it. The
+ * same word has a mark from before a table in force takes something away until what was allowed is judged again: a life of
+ * the agent that ends between the two leaves it to the next.
  */
 final class Slots {
 
     private static final int COUNTER = 0;
+    private static final int TAKING_AWAY = 1;
 
     private final PolicyMaps maps;
     private final Map<Integer, Integer> slots = new HashMap<>();
     private final BitSet taken = new BitSet();
     private int generation;
+    private int mark;
 
     private Slots(PolicyMaps maps) {
         this.maps = maps;
         taken.set(COUNTER);
+        mark = table(COUNTER);
         for (int slot = 0; slot < maps.slotCount(); slot++) {
             int used = (int) (maps.slot(slot) >>> 32);
             if (Integer.compareUnsigned(used, generation) > 0) {
@@ -78,6 +83,25 @@ final class Slots {
         }
     }
 
+    /** To be called before a table in force takes something away. */
+    void beginTakingAway() {
+        if (mark != TAKING_AWAY) {
+            mark(TAKING_AWAY);
+        }
+    }
+
+    /** What was taken away is judged by {@link #raise}d generations everywhere. */
+    void endTakingAway() {
+        if (mark != 0) {
+            mark(0);
+        }
+    }
+
+    /** Whether something was taken away of which {@link #endTakingAway} has not been said, in this life or an earlier one. */
+    boolean isTakingAway() {
+        return mark != 0;
+    }
+
     /** The subject is none any more; no endpoint names its slot. */
     void release(int identity) {
         Integer slot = slots.remove(identity);
@@ -111,8 +135,13 @@ final class Slots {
     /** The counter is in the kernel before anything uses its value: it never gives one twice. */
     private int nextGeneration() {
         generation++;
-        maps.slot(COUNTER, word(generation, 0));
+        maps.slot(COUNTER, word(generation, mark));
         return generation;
+    }
+
+    private void mark(int next) {
+        mark = next;
+        maps.slot(COUNTER, word(generation, next));
     }
 
     private static long word(int generation, int table) {
