@@ -10,7 +10,7 @@ static __always_inline int netdev_sender(struct packet *p, bool pool_source)
 {
 	if (pool_source && forward_is_tunnelled())
 		return PILUS_DROP_POOL_SOURCE;
-	if (addr_is_local_scope(&p->source, p->flags))
+	if (p->flags & PACKET_ND || addr_is_local_scope(&p->source, p->flags))
 		return PILUS_DROP_LINK_LOCAL;
 	return 0;
 }
@@ -26,7 +26,8 @@ int from_netdev(struct __sk_buff *skb)
 	int verdict;
 	__u32 vni;
 
-	if (!p)
+	/* what bears a tag is for a VLAN's own device */
+	if (!p || skb->vlan_present)
 		return TC_ACT_UNSPEC;
 	if (forward_is_tunnelled() && vxlan_pop_ipv4(skb, &outer, &vni))
 		return overlay_receive(skb, &outer, vni);

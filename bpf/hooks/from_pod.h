@@ -56,12 +56,22 @@ int from_pod(struct __sk_buff *skb)
 		return drop(skb, PILUS_DROP_TRUNCATED, PILUS_EGRESS);
 	if (!mac_equal(eth->h_source, sender->mac))
 		return drop(skb, PILUS_DROP_SPOOFED_MAC, PILUS_EGRESS);
-	if (skb->protocol == bpf_htons(ETH_P_ARP))
-		return neighbour_arp(skb, sender);
+	/* the kernel has taken the tag out; our redirects would put it back */
+	if (skb->vlan_present)
+		return drop(skb, PILUS_DROP_NOT_IP, PILUS_EGRESS);
+	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
+		verdict = neighbour_arp(skb, sender);
+		if (!verdict)
+			return bpf_redirect(ifindex, 0);
+		return drop(skb, verdict, PILUS_EGRESS);
+	}
 	verdict = packet_parse(skb, p);
 	if (!verdict && p->flags & PACKET_ND &&
-	    p->icmp_type == ND_SOLICITATION && !addr_is_zero(&sender->ipv6))
-		return neighbour_solicit(skb, sender);
+	    p->icmp_type == ND_SOLICITATION && !addr_is_zero(&sender->ipv6)) {
+		verdict = neighbour_solicit(skb, sender);
+		if (!verdict)
+			return bpf_redirect(ifindex, 0);
+	}
 	if (!verdict)
 		verdict = from_pod_check(p, sender);
 	if (!verdict &&

@@ -213,6 +213,16 @@ static __always_inline void ct_touch(struct __sk_buff *skb, struct packet *p,
 	entry->bytes[as_reply] += skb->len;
 }
 
+static __always_inline bool ct_is_icmp(const struct packet *p)
+{
+	return p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6;
+}
+
+static __always_inline bool ct_is_echo_reply(const struct packet *p)
+{
+	return ct_is_icmp(p) && icmp_is_reply(p->protocol, p->icmp_type);
+}
+
 static __always_inline void ct_first_packet(struct __sk_buff *skb,
 					    struct packet *p, bool as_reply)
 {
@@ -323,7 +333,8 @@ int ct_new(struct __sk_buff *skb)
 		}
 	}
 	ct_tell(skb, p, verdict, as_reply);
-	if (pilus_is_drop(verdict) || p->tcp & TCP_RST)
+	/* neither a reset nor an echo's answer begins a connection */
+	if (pilus_is_drop(verdict) || p->tcp & TCP_RST || ct_is_echo_reply(p))
 		return verdict;
 
 	opener = as_reply ? p->destination_endpoint : p->source_endpoint;
@@ -438,6 +449,10 @@ static __always_inline int ct_verdict(struct __sk_buff *skb, struct packet *p)
 	 */
 	if (unlikely((p->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
 		     (as_reply || entry->flags & PILUS_CT_CLOSING)))
+		return ct_new(skb);
+	/* both ends may ask each other with the same id: no leave to answer is a
+	 * leave to ask */
+	if (unlikely(ct_is_icmp(p) && as_reply != ct_is_echo_reply(p)))
 		return ct_new(skb);
 	/* a packet told who its sender is before its endpoint was known here:
 	 * then the answer is for the same */

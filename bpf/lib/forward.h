@@ -186,6 +186,9 @@ static __always_inline void packet_clear(struct packet *p)
 	p->source_port = 0;
 	p->destination_port = 0;
 	p->protocol = 0;
+	p->tcp = 0;
+	p->icmp_type = 0;
+	p->icmp_code = 0;
 	p->source_identity = 0;
 	p->destination_identity = 0;
 	p->source_slot = 0;

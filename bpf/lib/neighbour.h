@@ -40,15 +40,16 @@ struct neighbour_message {
 #define ND_OPTION_TARGET 2
 #define NA_SOLICITED_OVERRIDE bpf_htonl(0x60000000) /* RFC 4861, 4.4 */
 
-static __always_inline int answer(struct __sk_buff *skb, struct ethhdr *eth,
-				  const __u8 *gateway_mac)
+static __always_inline void answer(struct ethhdr *eth, const __u8 *gateway_mac)
 {
 	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, gateway_mac, ETH_ALEN);
-	return bpf_redirect(skb->ifindex, 0);
 }
 
-/* Returns a TC_ACT_*: the answer on its way, or a drop. */
+/*
+ * Turns a request for the gateway into its answer, to be sent back. Returns 0,
+ * or the reason to drop it; "there is nobody" (0.0.0.0) is no forgery.
+ */
 static __noinline int neighbour_arp(struct __sk_buff *skb,
 				    const struct pilus_endpoint *endpoint)
 {
@@ -57,22 +58,26 @@ static __noinline int neighbour_arp(struct __sk_buff *skb,
 	struct arp_ipv4 *arp = (void *)(eth + 1);
 	__be32 target, sender;
 
-	if ((void *)(arp + 1) > data_end ||
-	    arp->operation != bpf_htons(ARP_REQUEST) ||
+	if ((void *)(arp + 1) > data_end)
+		return PILUS_DROP_TRUNCATED;
+	if (arp->operation != bpf_htons(ARP_REQUEST) ||
 	    arp->protocol != bpf_htons(ETH_P_IP) ||
 	    arp->hardware_length != ETH_ALEN || arp->protocol_length != 4)
-		return TC_ACT_SHOT;
+		return PILUS_DROP_LINK_LOCAL;
 	__builtin_memcpy(&target, arp->target, 4);
 	__builtin_memcpy(&sender, arp->sender, 4);
-	if (target != GATEWAY_IPV4 || sender != endpoint->ipv4.word[3])
-		return TC_ACT_SHOT;
+	if (sender && sender != endpoint->ipv4.word[3])
+		return PILUS_DROP_SPOOFED_SOURCE;
+	if (!sender || target != GATEWAY_IPV4)
+		return PILUS_DROP_LINK_LOCAL;
 
 	arp->operation = bpf_htons(ARP_REPLY);
 	__builtin_memcpy(arp->target_mac, arp->sender_mac, ETH_ALEN);
 	__builtin_memcpy(arp->target, &sender, 4);
 	__builtin_memcpy(arp->sender_mac, endpoint->gateway_mac, ETH_ALEN);
 	__builtin_memcpy(arp->sender, &target, 4);
-	return answer(skb, eth, endpoint->gateway_mac);
+	answer(eth, endpoint->gateway_mac);
+	return 0;
 }
 
 static __always_inline __u16 checksum_fold(__u64 sum)
@@ -98,6 +103,7 @@ static __always_inline __u64 checksum_pseudo(const struct ipv6hdr *ip,
 	return sum;
 }
 
+/* The same for a solicitation. */
 static __noinline int neighbour_solicit(struct __sk_buff *skb,
 					const struct pilus_endpoint *endpoint)
 {
@@ -110,7 +116,7 @@ static __noinline int neighbour_solicit(struct __sk_buff *skb,
 	int i;
 
 	if (bpf_skb_pull_data(skb, sizeof(*eth) + sizeof(*ip) + sizeof(*nd)))
-		return TC_ACT_SHOT;
+		return PILUS_DROP_LINK_LOCAL;
 	eth = (void *)(long)skb->data;
 	ip = (void *)(eth + 1);
 	nd = (void *)(ip + 1);
@@ -119,12 +125,12 @@ static __noinline int neighbour_solicit(struct __sk_buff *skb,
 	    ip->payload_len != bpf_htons(sizeof(*nd)) ||
 	    nd->icmp.icmp6_type != ND_SOLICITATION ||
 	    nd->option != ND_OPTION_SOURCE || nd->option_length != 1)
-		return TC_ACT_SHOT;
+		return PILUS_DROP_LINK_LOCAL;
 	target = nd->target;
 	if (target.in6_u.u6_addr32[0] != bpf_htonl(0xfe800000) ||
 	    target.in6_u.u6_addr32[1] || target.in6_u.u6_addr32[2] ||
 	    target.in6_u.u6_addr32[3] != bpf_htonl(1))
-		return TC_ACT_SHOT;
+		return PILUS_DROP_LINK_LOCAL;
 
 	ip->daddr = ip->saddr;
 	ip->saddr = target;
@@ -138,7 +144,8 @@ static __noinline int neighbour_solicit(struct __sk_buff *skb,
 		sum += word[i];
 	nd->icmp.icmp6_cksum = checksum_fold(
 		sum + checksum_pseudo(ip, sizeof(*nd), IPPROTO_ICMPV6));
-	return answer(skb, eth, endpoint->gateway_mac);
+	answer(eth, endpoint->gateway_mac);
+	return 0;
 }
 
 #endif /* PILUS_LIB_NEIGHBOUR_H */

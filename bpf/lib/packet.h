@@ -60,7 +60,7 @@ enum tcp_flags {
 struct packet {
 	struct pilus_addr source;
 	struct pilus_addr destination;
-	__be16 source_port; /* ICMP echo: its id, in both */
+	__be16 source_port; /* of ICMP: see icmp_ports() */
 	__be16 destination_port;
 	__u8 protocol; /* as on the wire */
 	__u8 tcp;
@@ -68,6 +68,7 @@ struct packet {
 	__u8 icmp_code;
 	__u32 flags; /* enum packet_flags */
 	__u32 l4; /* offset of the transport header */
+	__u32 end; /* of the packet, by its own length */
 	__u32 fragment; /* id */
 
 	/* The packet that an ICMP error is about. */
@@ -177,13 +178,39 @@ static __always_inline bool icmp_is_error(const struct packet *p, __u8 type)
 	       type == ICMP_REDIRECT;
 }
 
-static __always_inline bool icmp_is_echo(const struct packet *p)
+static __always_inline bool icmp_is_request(__u8 protocol, __u8 type)
 {
-	if (p->protocol == IPPROTO_ICMPV6)
-		return p->icmp_type == ICMPV6_ECHO_FIRST ||
-		       p->icmp_type == ICMPV6_ECHO_SECOND;
-	return p->icmp_type == ICMP_ECHO_REQUEST ||
-	       p->icmp_type == ICMP_ECHO_REPLY;
+	return type == (protocol == IPPROTO_ICMPV6 ? ICMPV6_ECHO_FIRST
+						   : ICMP_ECHO_REQUEST);
+}
+
+static __always_inline bool icmp_is_reply(__u8 protocol, __u8 type)
+{
+	return type == (protocol == IPPROTO_ICMPV6 ? ICMPV6_ECHO_SECOND
+						   : ICMP_ECHO_REPLY);
+}
+
+#define ICMP_NO_ECHO 0xffff
+
+/*
+ * What tells a connection of ICMP from others: who asks for an echo speaks from
+ * the id to 0, who answers from 0 to the id. Any other type and code is of its
+ * own kind, and has no answer: what was allowed to one is not to another.
+ */
+static __always_inline void icmp_ports(const struct icmp_header *icmp,
+				       __u8 protocol, __be16 *source,
+				       __be16 *destination)
+{
+	if (icmp_is_request(protocol, icmp->type)) {
+		*source = icmp->id;
+		*destination = 0;
+	} else if (icmp_is_reply(protocol, icmp->type)) {
+		*source = 0;
+		*destination = icmp->id;
+	} else {
+		*source = bpf_htons(icmp->type << 8 | icmp->code);
+		*destination = ICMP_NO_ECHO;
+	}
 }
 
 #define IPV6_MAX_EXTENSIONS 6
@@ -195,16 +222,24 @@ struct fragment_header {
 	__be32 id;
 };
 
+static __always_inline bool ipv6_is_extension(__u32 next)
+{
+	return next == IPPROTO_FRAGMENT || next == IPPROTO_HOPOPTS ||
+	       next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING ||
+	       next == IPPROTO_AH;
+}
+
 /*
  * Walks IPv6 extension headers from @offset. Returns the transport protocol,
- * or -1 where the chain is too long or does not fit. *@offset becomes the
- * transport header's.
+ * or the reason to drop as a negative number. *@offset becomes the transport
+ * header's.
  */
 static __noinline int ipv6_extensions(struct __sk_buff *skb, __u32 next,
 				      __u32 *offset, struct packet *p)
 {
 	struct fragment_header fragment;
 	struct ipv6_opt_hdr option;
+	bool fragmented = false;
 	int i;
 
 	for (i = 0; i < IPV6_MAX_EXTENSIONS; i++) {
@@ -212,7 +247,11 @@ static __noinline int ipv6_extensions(struct __sk_buff *skb, __u32 next,
 		case IPPROTO_FRAGMENT:
 			if (bpf_skb_load_bytes(skb, *offset, &fragment,
 					       sizeof(fragment)))
-				return -1;
+				return -PILUS_DROP_EXTENSION;
+			/* a fragment of a fragment hides the ports of both */
+			if (fragmented)
+				return -PILUS_DROP_INVALID;
+			fragmented = true;
 			if (bpf_ntohs(fragment.offset) & 0xfff8)
 				p->flags |= PACKET_LATER_FRAGMENT;
 			else if (fragment.offset & bpf_htons(1))
@@ -228,14 +267,14 @@ static __noinline int ipv6_extensions(struct __sk_buff *skb, __u32 next,
 		case IPPROTO_ROUTING:
 			if (bpf_skb_load_bytes(skb, *offset, &option,
 					       sizeof(option)))
-				return -1;
+				return -PILUS_DROP_EXTENSION;
 			next = option.nexthdr;
 			*offset += (option.hdrlen + 1) * 8;
 			break;
 		case IPPROTO_AH:
 			if (bpf_skb_load_bytes(skb, *offset, &option,
 					       sizeof(option)))
-				return -1;
+				return -PILUS_DROP_EXTENSION;
 			next = option.nexthdr;
 			*offset += (option.hdrlen + 2) * 4;
 			break;
@@ -243,7 +282,7 @@ static __noinline int ipv6_extensions(struct __sk_buff *skb, __u32 next,
 			return next;
 		}
 	}
-	return -1;
+	return ipv6_is_extension(next) ? -PILUS_DROP_EXTENSION : (int)next;
 }
 
 /* The addresses and ports of the packet inside an ICMP error at @offset. */
@@ -251,19 +290,24 @@ static __noinline int packet_parse_inner(struct __sk_buff *skb,
 					 struct packet *p, __u32 offset)
 {
 	struct fragment_header fragment;
-	__be16 ports[4] = {};
+	union {
+		__be16 ports[4];
+		struct icmp_header icmp;
+	} l4 = {};
 	struct ipv6hdr ip6;
 	struct iphdr ip4;
 
 	if (p->flags & PACKET_IPV6) {
-		if (bpf_skb_load_bytes(skb, offset, &ip6, sizeof(ip6)))
+		if (offset + sizeof(ip6) > p->end ||
+		    bpf_skb_load_bytes(skb, offset, &ip6, sizeof(ip6)))
 			return PILUS_DROP_TRUNCATED;
 		addr_from_ipv6(&p->inner_source, &ip6.saddr);
 		addr_from_ipv6(&p->inner_destination, &ip6.daddr);
 		p->inner_protocol = ip6.nexthdr;
 		offset += sizeof(ip6);
 		if (ip6.nexthdr == IPPROTO_FRAGMENT) {
-			if (bpf_skb_load_bytes(skb, offset, &fragment,
+			if (offset + sizeof(fragment) > p->end ||
+			    bpf_skb_load_bytes(skb, offset, &fragment,
 					       sizeof(fragment)))
 				return PILUS_DROP_TRUNCATED;
 			if (fragment.offset & bpf_htons(0xfff8))
@@ -272,7 +316,8 @@ static __noinline int packet_parse_inner(struct __sk_buff *skb,
 			offset += sizeof(fragment);
 		}
 	} else {
-		if (bpf_skb_load_bytes(skb, offset, &ip4, sizeof(ip4)))
+		if (offset + sizeof(ip4) > p->end ||
+		    bpf_skb_load_bytes(skb, offset, &ip4, sizeof(ip4)))
 			return PILUS_DROP_TRUNCATED;
 		if (ip4.ihl < 5 || ip4.frag_off & bpf_htons(IP_OFFSET))
 			return PILUS_DROP_ICMP_UNRELATED;
@@ -282,19 +327,20 @@ static __noinline int packet_parse_inner(struct __sk_buff *skb,
 		offset += ip4.ihl * 4;
 	}
 	/* every error carries at least 8 bytes behind the header (RFC 792) */
-	if (bpf_skb_load_bytes(skb, offset, ports, sizeof(ports)))
+	if (offset + sizeof(l4) > p->end ||
+	    bpf_skb_load_bytes(skb, offset, &l4, sizeof(l4)))
 		return PILUS_DROP_TRUNCATED;
 	switch (p->inner_protocol) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
-		p->inner_source_port = ports[0];
-		p->inner_destination_port = ports[1];
+		p->inner_source_port = l4.ports[0];
+		p->inner_destination_port = l4.ports[1];
 		return 0;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		p->inner_source_port = ports[2];
-		p->inner_destination_port = ports[2];
+		icmp_ports(&l4.icmp, p->inner_protocol, &p->inner_source_port,
+			   &p->inner_destination_port);
 		return 0;
 	default:
 		p->inner_source_port = 0;
@@ -315,14 +361,12 @@ static __noinline int packet_parse_icmp(struct __sk_buff *skb, struct packet *p)
 
 	if ((p->protocol == IPPROTO_ICMPV6) != !!(p->flags & PACKET_IPV6))
 		return PILUS_DROP_INVALID;
-	if (bpf_skb_load_bytes(skb, p->l4, &icmp, sizeof(icmp)))
+	if (p->l4 + sizeof(icmp) > p->end ||
+	    bpf_skb_load_bytes(skb, p->l4, &icmp, sizeof(icmp)))
 		return PILUS_DROP_TRUNCATED;
 	p->icmp_type = icmp.type;
 	p->icmp_code = icmp.code;
-	p->source_port = 0;
-	if (icmp_is_echo(p))
-		p->source_port = icmp.id;
-	p->destination_port = p->source_port;
+	icmp_ports(&icmp, p->protocol, &p->source_port, &p->destination_port);
 	if (p->protocol == IPPROTO_ICMPV6 && icmp.type >= 130 &&
 	    icmp.type <= 137)
 		p->flags |= PACKET_ND;
@@ -341,10 +385,9 @@ static __always_inline int packet_parse_l4(struct __sk_buff *skb,
 	struct l4_ports *ports = head;
 
 	p->l4 = l4;
-	p->tcp = 0;
 	switch (p->protocol) {
 	case IPPROTO_TCP:
-		if ((void *)(tcp + 1) > data_end)
+		if ((void *)(tcp + 1) > data_end || l4 + sizeof(*tcp) > p->end)
 			return PILUS_DROP_TRUNCATED;
 		if (tcp->doff < 5)
 			return PILUS_DROP_INVALID;
@@ -353,13 +396,15 @@ static __always_inline int packet_parse_l4(struct __sk_buff *skb,
 		p->tcp = ((__u8 *)tcp)[13];
 		return 0;
 	case IPPROTO_UDP:
-		if (head + sizeof(struct udphdr) > data_end)
+		if (head + sizeof(struct udphdr) > data_end ||
+		    l4 + sizeof(struct udphdr) > p->end)
 			return PILUS_DROP_TRUNCATED;
 		p->source_port = ports->source;
 		p->destination_port = ports->destination;
 		return 0;
 	case IPPROTO_SCTP:
-		if (head + 12 > data_end) /* RFC 9260, section 3 */
+		/* RFC 9260, section 3 */
+		if (head + 12 > data_end || l4 + 12 > p->end)
 			return PILUS_DROP_TRUNCATED;
 		p->source_port = ports->source;
 		p->destination_port = ports->destination;
@@ -379,17 +424,20 @@ static __always_inline int packet_parse_ipv4(struct __sk_buff *skb,
 {
 	void *data_end = (void *)(long)skb->data_end;
 	struct iphdr *ip = (void *)(long)skb->data + ETH_HLEN;
-	__u16 fragment, total;
-	__u32 header;
+	__u32 header, total;
+	__u16 fragment;
 
 	if ((void *)(ip + 1) > data_end)
 		return PILUS_DROP_TRUNCATED;
 	header = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);
+	/* a segmented packet's tot_len may be 0 or its first segment's */
+	if (skb->gso_size)
+		total = skb->len - ETH_HLEN;
 	if (ip->version != 4 || header < sizeof(*ip) || total < header)
 		return PILUS_DROP_INVALID;
-	/* a segmented packet's tot_len may be 0 or its first segment's */
-	if (!skb->gso_size && total > skb->len - ETH_HLEN)
+	p->end = ETH_HLEN + total;
+	if (p->end > skb->len)
 		return PILUS_DROP_TRUNCATED;
 
 	addr_from_ipv4(&p->source, ip->saddr);
@@ -422,7 +470,8 @@ static __noinline int packet_parse_ipv6(struct __sk_buff *skb, struct packet *p)
 		return PILUS_DROP_TRUNCATED;
 	if (ip->version != 6)
 		return PILUS_DROP_INVALID;
-	if (!skb->gso_size && bpf_ntohs(ip->payload_len) > skb->len - l4)
+	p->end = skb->gso_size ? skb->len : l4 + bpf_ntohs(ip->payload_len);
+	if (p->end > skb->len)
 		return PILUS_DROP_TRUNCATED;
 
 	addr_from_ipv6(&p->source, &ip->saddr);
@@ -437,6 +486,8 @@ static __noinline int packet_parse_ipv6(struct __sk_buff *skb, struct packet *p)
 
 	protocol = ipv6_extensions(skb, p->protocol, &l4, p);
 	if (protocol < 0)
+		return -protocol;
+	if (l4 > p->end)
 		return PILUS_DROP_EXTENSION;
 	p->protocol = protocol;
 	if (p->flags & PACKET_LATER_FRAGMENT) {
@@ -462,8 +513,9 @@ static __always_inline int packet_parse_linear(struct __sk_buff *skb,
 /**
  * packet_parse() - read the headers into @p
  *
- * Returns 0, or the reason to drop the packet. A first fragment must hold its
- * whole transport header (RFC 1858). Headers are nearly always linear where a
+ * Returns 0, or the reason to drop the packet. What lies behind the packet's own
+ * length does not count: its receiver never sees it. A first fragment must hold
+ * its whole transport header (RFC 1858). Headers are nearly always linear where a
  * TCP segment's payload is not, and a pull costs more than all our look-ups: so
  * it is made only when a header is missing.
  */
@@ -475,8 +527,14 @@ static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
 	    skb->data_end - skb->data < min(skb->len, PULL_BYTES) &&
 	    !bpf_skb_pull_data(skb, min(skb->len, PULL_BYTES)))
 		reason = packet_parse_linear(skb, p);
-	if (reason == PILUS_DROP_TRUNCATED && p->flags & PACKET_FIRST_FRAGMENT)
-		return PILUS_DROP_FRAGMENT_TINY;
+	if (unlikely(p->flags &
+		     (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))) {
+		if (reason == PILUS_DROP_TRUNCATED)
+			return PILUS_DROP_FRAGMENT_TINY;
+		/* it would be cut again where its own length ends */
+		if (!reason && skb->gso_size)
+			return PILUS_DROP_INVALID;
+	}
 	return reason;
 }
 

@@ -62,11 +62,7 @@ final class Datapath implements AutoCloseable {
     }
 
     Datapath(int flags, int connections) {
-        object = BpfObject.open("pilus.bpf.o", elf())
-                .readOnlyData(config(flags))
-                .maxEntries("ct_current_v1", connections)
-                .load();
-        ring = new RingBuffer(object.map("events_v1"), events::add);
+        this(flags, connections, 1000);
         pod("10.0.0.2", A, 1, MAC_A);
         pod("fd00::2", A, 1, MAC_A);
         pod("10.0.0.3", B, 2, MAC_B);
@@ -83,6 +79,21 @@ final class Datapath implements AutoCloseable {
         slot(1, 1);
         slot(2, 2);
         sender("a");
+    }
+
+    private Datapath(int flags, int connections, int rate) {
+        object = BpfObject.open("pilus.bpf.o", elf())
+                .readOnlyData(config(flags, rate))
+                .maxEntries("ct_current_v1", connections)
+                .load();
+        ring = new RingBuffer(object.map("events_v1"), events::add);
+    }
+
+    /** Of another world, with nobody in it yet, and without limits to what a pod may open. */
+    static Datapath of(World world) {
+        var datapath = new Datapath(world.tunnelled ? 0 : 1, 65536, 0);
+        world.install(datapath);
+        return datapath;
     }
 
     static byte[] elf() {
@@ -135,7 +146,10 @@ final class Datapath implements AutoCloseable {
         destination(address, identity, REMOTE, node);
     }
 
-    private void destination(String address, int identity, int flags, String node) {
+    /**
+     * @param flags 2 a remote pod, 4 another node, 8 this node
+     */
+    void destination(String address, int identity, int flags, String node) {
         ByteBuffer value = struct(40)
                 .put(Frame.address16(node))
                 .putInt(identity)
@@ -315,7 +329,7 @@ final class Datapath implements AutoCloseable {
         object.close();
     }
 
-    private static byte[] config(int flags) {
+    private static byte[] config(int flags, int rate) {
         return struct(80)
                 .putInt(LOOPBACK)
                 .putInt(LOOPBACK)
@@ -329,7 +343,7 @@ final class Datapath implements AutoCloseable {
                 .put(Frame.address16("fd99::1"))
                 .putShort((short) 8472)
                 .putShort((short) 0)
-                .putInt(1000)
+                .putInt(rate)
                 .putInt(1000)
                 .array();
     }

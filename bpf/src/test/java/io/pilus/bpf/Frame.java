@@ -27,6 +27,7 @@ final class Frame {
     private int protocol = TCP;
     private int fragment;
     private byte[] extensions = {};
+    private byte[] options = {};
     private int firstHeader;
     private byte[] transport = {};
 
@@ -118,6 +119,37 @@ final class Frame {
         return this;
     }
 
+    /** A first fragment's header in front of the one that it has. */
+    Frame insideAnotherFragment() {
+        byte[] inner = extensions;
+        fragment(0, true);
+        extensions[0] = 44;
+        extensions = concat(extensions, inner);
+        return this;
+    }
+
+    /** An IPv6 extension header of 8 bytes and more. */
+    Frame extension(int kind, int units) {
+        firstHeader = kind;
+        extensions = new byte[kind == 51 ? (units + 2) * 4 : (units + 1) * 8];
+        extensions[0] = (byte) protocol;
+        extensions[1] = (byte) units;
+        return this;
+    }
+
+    /** IPv4 options of as many words. */
+    Frame options(int words) {
+        options = new byte[4 * words];
+        return this;
+    }
+
+    Frame append(byte[]... more) {
+        for (byte[] bytes : more) {
+            transport = concat(transport, bytes);
+        }
+        return this;
+    }
+
     Frame protocol(int number) {
         protocol = number;
         return this;
@@ -136,9 +168,9 @@ final class Frame {
 
     private byte[] ipv4() {
         ByteBuffer header = ByteBuffer.allocate(20)
-                .put((byte) 0x45)
+                .put((byte) (0x45 + options.length / 4))
                 .put((byte) 0)
-                .putShort((short) (20 + transport.length))
+                .putShort((short) (20 + options.length + transport.length))
                 .putShort((short) 77)
                 .putShort((short) fragment)
                 .put((byte) 64)
@@ -146,7 +178,7 @@ final class Frame {
                 .putShort((short) 0)
                 .put(address(source))
                 .put(address(destination));
-        return concat(header.array(), transport);
+        return concat(header.array(), concat(options, transport));
     }
 
     private byte[] ipv6() {
@@ -171,6 +203,27 @@ final class Frame {
         frame.transport =
                 concat(hex("8700000000000000"), concat(address16(target), concat(hex("0101"), mac6(sourceMac))));
         return frame.bytes();
+    }
+
+    static byte[] vxlan(byte[] inner, int vni, String node) {
+        return vxlan(inner, vni, node, 0);
+    }
+
+    /** As another node sends it to this one. */
+    static byte[] vxlan(byte[] inner, int vni, String node, int tos) {
+        int total = inner.length + 20 + 8 + 8;
+        ByteBuffer frame = ByteBuffer.allocate(14 + total);
+        frame.put(inner, 0, 12).putShort((short) 0x0800);
+        frame.put((byte) 0x45).put((byte) tos).putShort((short) total).putInt(0x4000);
+        frame.put((byte) 64).put((byte) UDP).putShort((short) 0);
+        frame.put(address(node)).put(address("192.168.0.1"));
+        int sum = 0;
+        for (int at = 14; at < 34; at += 2) {
+            sum += frame.getShort(at) & 0xffff;
+        }
+        frame.putShort(24, (short) ~((sum & 0xffff) + (sum >> 16)));
+        frame.putShort((short) 50000).putShort((short) 8472).putShort((short) (total - 20)).putShort((short) 0);
+        return frame.putInt(0x08000000).putInt(vni << 8).put(inner).array();
     }
 
     static byte[] mac6(String address) {

@@ -74,7 +74,7 @@ class VxlanIT {
         Frame six = new Frame().from("fd00::9").to("fd00::2").tcp(5000, 53, Frame.SYN);
 
         for (Frame inner : List.of(four, six)) {
-            TestRun run = datapath.run("from_netdev", vxlan(inner.bytes(), 400, "192.168.0.2"));
+            TestRun run = datapath.run("from_netdev", Frame.vxlan(inner.bytes(), 400, "192.168.0.2"));
 
             assertThat(run.result()).isEqualTo(Datapath.REDIRECT);
             assertThat(Arrays.copyOfRange(run.packet(), 12, run.packet().length))
@@ -87,10 +87,10 @@ class VxlanIT {
     void whoIsNoNodeIsNotBelieved() {
         byte[] inner = new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes();
 
-        assertThat(datapath.run("from_netdev", vxlan(inner, 400, "192.168.0.77"))
+        assertThat(datapath.run("from_netdev", Frame.vxlan(inner, 400, "192.168.0.77"))
                         .result())
                 .isEqualTo(Datapath.SHOT);
-        assertThat(datapath.run("from_netdev", vxlan(inner, 400, "192.168.0.1")).result())
+        assertThat(datapath.run("from_netdev", Frame.vxlan(inner, 400, "192.168.0.1")).result())
                 .as("this node's own address")
                 .isEqualTo(Datapath.SHOT);
         assertThat(datapath.count(Verdicts.DROP_TUNNEL_NODE)).isEqualTo(2);
@@ -109,7 +109,7 @@ class VxlanIT {
                 "another port", frame -> frame[37]++,
                 "options in the outer header", frame -> frame[14]++);
         changes.forEach((what, change) -> {
-            byte[] frame = vxlan(inner, 400, "192.168.0.2");
+            byte[] frame = Frame.vxlan(inner, 400, "192.168.0.2");
             change.accept(frame);
             try (Datapath fresh = withPodsOnAnotherNode()) {
                 TestRun run = fresh.run("from_netdev", frame);
@@ -123,7 +123,7 @@ class VxlanIT {
     @Test
     void aPacketThatEveryRouterMarkedAsCongestedGoesToTheKernelsDevice() {
         byte[] frame =
-                vxlan(new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2", 3);
+                Frame.vxlan(new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2", 3);
 
         assertThat(datapath.run("from_netdev", frame).result()).isEqualTo(Datapath.UNSPEC);
     }
@@ -131,7 +131,7 @@ class VxlanIT {
     @Test
     void packetsBehindOneThatGoesToTheKernelsDeviceFollowItForAWhile() {
         byte[] plain =
-                vxlan(new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2");
+                Frame.vxlan(new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2");
         byte[] odd = plain.clone();
         odd[40] = 1;
         assertThat(datapath.run("from_netdev", plain).result()).isEqualTo(Datapath.REDIRECT);
@@ -151,7 +151,7 @@ class VxlanIT {
             byte[] inner =
                     new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes();
 
-            assertThat(natively.run("from_netdev", vxlan(inner, 400, "192.168.0.2"))
+            assertThat(natively.run("from_netdev", Frame.vxlan(inner, 400, "192.168.0.2"))
                             .result())
                     .isEqualTo(Datapath.UNSPEC);
         }
@@ -164,27 +164,6 @@ class VxlanIT {
         made.remotePod("10.0.9.8", 400, "fd99::2");
         made.known(400);
         return made;
-    }
-
-    private static byte[] vxlan(byte[] inner, int vni, String node) {
-        return vxlan(inner, vni, node, 0);
-    }
-
-    /** As another node sends it. */
-    private static byte[] vxlan(byte[] inner, int vni, String node, int tos) {
-        int total = inner.length + OUTER - ETHERNET;
-        ByteBuffer frame = ByteBuffer.allocate(OUTER + inner.length);
-        frame.put(inner, 0, 12).putShort((short) 0x0800);
-        frame.put((byte) 0x45).put((byte) tos).putShort((short) total).putInt(0x4000);
-        frame.put((byte) 64).put((byte) Frame.UDP).putShort((short) 0);
-        frame.put(Frame.address16(node), 12, 4).put(Frame.address16("192.168.0.1"), 12, 4);
-        frame.putShort(24, (short) ~sum(frame.array(), 14, 20));
-        frame.putShort((short) 50000)
-                .putShort((short) 8472)
-                .putShort((short) (total - 20))
-                .putShort((short) 0);
-        frame.putInt(0x08000000).putInt(vni << 8).put(inner);
-        return frame.array();
     }
 
     private void assertTravels(byte[] frame) {

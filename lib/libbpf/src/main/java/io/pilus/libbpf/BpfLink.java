@@ -42,7 +42,7 @@ public final class BpfLink implements AutoCloseable {
     public static BpfLink attach(BpfProgram program, int ifindex, Hook hook) {
         String about = program.name() + " at device " + ifindex;
         ByteBuffer attributes = Kernel.attributes()
-                .putInt(0, program.fd())
+                .putInt(0, program.descriptor())
                 .putInt(4, ifindex)
                 .putInt(8, hook.type)
                 .putInt(12, BEFORE);
@@ -66,7 +66,7 @@ public final class BpfLink implements AutoCloseable {
      * @throws BpfException ENOLINK when the device is gone
      */
     public void update(BpfProgram program) {
-        ByteBuffer attributes = Kernel.attributes().putInt(0, fd).putInt(4, program.fd());
+        ByteBuffer attributes = Kernel.attributes().putInt(0, fd).putInt(4, program.descriptor());
         Kernel.bpf(Kernel.LINK_UPDATE, attributes, "BPF_LINK_UPDATE", name);
     }
 
