@@ -61,13 +61,13 @@ class ForgedPacketsIT {
             assertDropped("from_pod", new Frame().mac(mac).bytes(), Verdicts.DROP_SPOOFED_MAC);
         }
         assertDropped(
-                "from_pod",
-                Frame.arpRequest(Datapath.MAC_A, "10.0.0.3", "169.254.1.1"),
-                Verdicts.DROP_SPOOFED_SOURCE);
+                "from_pod", Frame.arpRequest(Datapath.MAC_A, "10.0.0.3", "169.254.1.1"), Verdicts.DROP_SPOOFED_SOURCE);
 
         assertOwnTrafficGoesOn();
-        row("a source that is not its own", "a pod sends TCP, UDP and ICMP with 13 IPv4 and IPv6 addresses of others, with 3 link addresses, and"
-                + " an ARP request");
+        row(
+                "a source that is not its own",
+                "a pod sends TCP, UDP and ICMP with 13 IPv4 and IPv6 addresses of others, with 3 link addresses, and"
+                        + " an ARP request");
     }
 
     @Test
@@ -85,8 +85,10 @@ class ForgedPacketsIT {
         }
 
         assertOwnTrafficGoesOn();
-        row("VXLAN made by a pod", "datagrams to the tunnel port of this and two other nodes, whole and in fragments, with VNI 1, 7,"
-                + " a neighbour's and a remote pod's");
+        row(
+                "VXLAN made by a pod",
+                "datagrams to the tunnel port of this and two other nodes, whole and in fragments, with VNI 1, 7,"
+                        + " a neighbour's and a remote pod's");
     }
 
     @Test
@@ -106,8 +108,10 @@ class ForgedPacketsIT {
         datapath.slot(2, 2);
         assertDropped("from_netdev", Frame.vxlan(pod, Datapath.A, NODE), Verdicts.DROP_POLICY);
 
-        row("a VNI that a node may not send", "VXLAN from a known node with the reserved VNIs, and a known pod's packet with the number of a"
-                + " pod that policy allows");
+        row(
+                "a VNI that a node may not send",
+                "VXLAN from a known node with the reserved VNIs, and a known pod's packet with the number of a"
+                        + " pod that policy allows");
     }
 
     @Test
@@ -125,8 +129,10 @@ class ForgedPacketsIT {
                 Frame.vxlan(new Frame().from("8.8.8.8").bytes(), KNOWN, NODE),
                 Verdicts.DROP_TUNNEL_SOURCE);
 
-        row("an inner source that a node may not use", "VXLAN from a known node, with the address of this node, its pod, a third node, and of the"
-                + " world under a pod's number");
+        row(
+                "an inner source that a node may not use",
+                "VXLAN from a known node, with the address of this node, its pod, a third node, and of the"
+                        + " world under a pod's number");
     }
 
     @Test
@@ -139,17 +145,18 @@ class ForgedPacketsIT {
         }
 
         assertThat(run("from_netdev", Frame.vxlan(inner, KNOWN, NODE))).isEqualTo(REDIRECT);
-        row("VXLAN from an unknown outer source", "from an unknown host, the world, a pod of another node, a pod of this node, and this node");
+        row(
+                "VXLAN from an unknown outer source",
+                "from an unknown host, the world, a pod of another node, a pod of this node, and this node");
     }
 
     @Test
     void aMappedAddressIsNoIpv6Address() {
-        for (String mapped : new String[] {"::ffff:10.0.0.2", "::ffff:10.0.0.3", "::ffff:192.168.0.1", "::ffff:8.8.8.8"}) {
+        for (String mapped :
+                new String[] {"::ffff:10.0.0.2", "::ffff:10.0.0.3", "::ffff:192.168.0.1", "::ffff:8.8.8.8"}) {
             for (String program : new String[] {"from_pod", "from_host", "from_netdev"}) {
-                assertDropped(
-                        program, new Frame().from(mapped).to("fd00::3").bytes(), Verdicts.DROP_MAPPED_ADDRESS);
-                assertDropped(
-                        program, new Frame().from("fd00::2").to(mapped).bytes(), Verdicts.DROP_MAPPED_ADDRESS);
+                assertDropped(program, new Frame().from(mapped).to("fd00::3").bytes(), Verdicts.DROP_MAPPED_ADDRESS);
+                assertDropped(program, new Frame().from("fd00::2").to(mapped).bytes(), Verdicts.DROP_MAPPED_ADDRESS);
             }
             byte[] inner = new Frame().from(mapped).to("fd00::3").bytes();
             assertDropped("from_netdev", Frame.vxlan(inner, KNOWN, NODE), Verdicts.DROP_MAPPED_ADDRESS);
@@ -175,8 +182,10 @@ class ForgedPacketsIT {
             }
         }
 
-        row("the node's own or a pod's address from outside", "packets from the wire to a pod and to the node, with the node's, a local"
-                + " pod's, a remote pod's and an unused pod address as source");
+        row(
+                "the node's own or a pod's address from outside",
+                "packets from the wire to a pod and to the node, with the node's, a local"
+                        + " pod's, a remote pod's and an unused pod address as source");
     }
 
     @Test
@@ -201,8 +210,10 @@ class ForgedPacketsIT {
             forged++;
         }
 
-        row("marks", "packets with marks to a pod, the host, another node and the world, from every hook; each bit of the mark against a"
-                + " policy that denies");
+        row(
+                "marks",
+                "packets with marks to a pod, the host, another node and the world, from every hook; each bit of the mark against a"
+                        + " policy that denies");
     }
 
     @Test
@@ -229,18 +240,27 @@ class ForgedPacketsIT {
             datapath.sender("b");
             assertDropped(
                     "from_pod",
-                    new Frame().mac(Datapath.MAC_B).from(to).to(from).udp(0, 0).fragment(1, false).bytes(),
+                    new Frame()
+                            .mac(Datapath.MAC_B)
+                            .from(to)
+                            .to(from)
+                            .udp(0, 0)
+                            .fragment(1, false)
+                            .bytes(),
                     Verdicts.DROP_FRAGMENT_UNKNOWN);
             datapath.sender("a");
         }
         assertDropped("from_pod", new Frame().fragment(1, false).bytes(), Verdicts.DROP_FRAGMENT_TINY);
         for (int offset : new int[] {0, 3}) {
-            Frame nested = new Frame().from("fd00::2").to("fd00::3").udp(40000, 53).fragment(offset, true);
+            Frame nested =
+                    new Frame().from("fd00::2").to("fd00::3").udp(40000, 53).fragment(offset, true);
             assertDropped("from_pod", nested.insideAnotherFragment().bytes(), Verdicts.DROP_INVALID);
         }
 
-        row("overlapping fragments", "a second first fragment with another port, later ones behind it, another pod's, one over the TCP flags, and"
-                + " a fragment inside a fragment");
+        row(
+                "overlapping fragments",
+                "a second first fragment with another port, later ones behind it, another pod's, one over the TCP flags, and"
+                        + " a fragment inside a fragment");
     }
 
     @Test
@@ -250,7 +270,11 @@ class ForgedPacketsIT {
         datapath.slot(2, 2);
         for (String[] ends : new String[][] {{"10.0.0.2", "10.0.0.3"}, {"fd00::2", "fd00::3"}}) {
             boolean six = ends[0].contains(":");
-            Frame frame = new Frame().from(ends[0]).to(ends[1]).tcp(40000, 80, Frame.ACK).fragment(0, true);
+            Frame frame = new Frame()
+                    .from(ends[0])
+                    .to(ends[1])
+                    .tcp(40000, 80, Frame.ACK)
+                    .fragment(0, true);
             byte[] whole = frame.bytes();
             for (int held = 0; held < 20; held++) {
                 // the rest of the header is in the frame, and not in the packet
@@ -261,12 +285,20 @@ class ForgedPacketsIT {
             assertThat(run("from_pod", whole)).as("the whole header").isEqualTo(REDIRECT);
         }
         PacketRunner segmented = datapath.object().program("from_pod").runner().segments(1400);
-        byte[] large = new Frame().tcp(40000, 80, Frame.ACK).payload(2000).fragment(0, true).bytes();
+        byte[] large = new Frame()
+                .tcp(40000, 80, Frame.ACK)
+                .payload(2000)
+                .fragment(0, true)
+                .bytes();
         assertThat(segmented.run(large, 1, 1)).isTrue();
-        assertThat(segmented.result()).as("a fragment that is still to be segmented").isEqualTo(SHOT);
+        assertThat(segmented.result())
+                .as("a fragment that is still to be segmented")
+                .isEqualTo(SHOT);
 
-        row("tiny fragments", "first fragments of IPv4 and IPv6 whose own length ends at each byte of the TCP header, with the rest behind"
-                + " it in the frame");
+        row(
+                "tiny fragments",
+                "first fragments of IPv4 and IPv6 whose own length ends at each byte of the TCP header, with the rest behind"
+                        + " it in the frame");
     }
 
     @Test
@@ -281,17 +313,26 @@ class ForgedPacketsIT {
             assertDropped("from_pod", error.icmpError(type, 0, toWorld).bytes(), Verdicts.DROP_ICMP_UNRELATED);
             assertDropped(
                     "from_pod",
-                    error.icmpError(type, 0, new Frame().tcp(40001, 80, Frame.SYN)).bytes(),
+                    error.icmpError(type, 0, new Frame().tcp(40001, 80, Frame.SYN))
+                            .bytes(),
                     Verdicts.DROP_ICMP_UNRELATED);
             assertDropped(
                     "from_netdev",
-                    new Frame().from("8.8.8.8").to("10.0.0.3").icmpError(type, 0, ofA).bytes(),
+                    new Frame()
+                            .from("8.8.8.8")
+                            .to("10.0.0.3")
+                            .icmpError(type, 0, ofA)
+                            .bytes(),
                     Verdicts.DROP_ICMP_UNRELATED);
-            assertThat(datapath.fromPod(error.icmpError(type, 0, ofA))).as("about its own").isEqualTo(REDIRECT);
+            assertThat(datapath.fromPod(error.icmpError(type, 0, ofA)))
+                    .as("about its own")
+                    .isEqualTo(REDIRECT);
         }
 
-        row("ICMP errors about other people's connections", "each type of error, from the pod at the other end, about a connection to somebody else and"
-                + " about none; from the world to a third party");
+        row(
+                "ICMP errors about other people's connections",
+                "each type of error, from the pod at the other end, about a connection to somebody else and"
+                        + " about none; from the world to a third party");
     }
 
     @Test
@@ -305,14 +346,17 @@ class ForgedPacketsIT {
                 String a = six ? "fd00::2" : "10.0.0.2";
                 String b = six ? "fd00::3" : "10.0.0.3";
                 datapath.sender("b");
-                assertThat(datapath.fromPod(new Frame().mac(Datapath.MAC_B).from(b).to(a).icmp(request, 0, id)))
+                assertThat(datapath.fromPod(
+                                new Frame().mac(Datapath.MAC_B).from(b).to(a).icmp(request, 0, id)))
                         .isEqualTo(REDIRECT);
                 datapath.sender("a");
                 assertThat(datapath.fromPod(new Frame().from(a).to(b).icmp(six ? 129 : 0, 0, id)))
                         .as("its answer")
                         .isEqualTo(REDIRECT);
                 assertDropped(
-                        "from_pod", new Frame().from(a).to(b).icmp(request, 0, id).bytes(), Verdicts.DROP_POLICY);
+                        "from_pod",
+                        new Frame().from(a).to(b).icmp(request, 0, id).bytes(),
+                        Verdicts.DROP_POLICY);
             }
         }
         // a type that is allowed opens no other
@@ -327,8 +371,10 @@ class ForgedPacketsIT {
             assertDropped("from_pod", new Frame().icmp(type, 0, 6).bytes(), Verdicts.DROP_POLICY);
         }
 
-        row("ICMP under a connection of another type", "a pod that may only answer echo requests sends some with the ids it was asked with; one that"
-                + " may send one type sends others");
+        row(
+                "ICMP under a connection of another type",
+                "a pod that may only answer echo requests sends some with the ids it was asked with; one that"
+                        + " may send one type sends others");
     }
 
     @Test
@@ -336,15 +382,10 @@ class ForgedPacketsIT {
         byte[] arpReply = Frame.arpRequest(Datapath.MAC_A, "10.0.0.2", "169.254.1.1");
         arpReply[21] = 2;
         assertDropped("from_pod", arpReply, Verdicts.DROP_LINK_LOCAL);
-        assertDropped(
-                "from_pod",
-                Frame.arpRequest(Datapath.MAC_A, "10.0.0.2", "10.0.0.3"),
-                Verdicts.DROP_LINK_LOCAL);
-        assertDropped(
-                "from_pod", Frame.arpRequest(Datapath.MAC_A, "0.0.0.0", "10.0.0.2"), Verdicts.DROP_LINK_LOCAL);
+        assertDropped("from_pod", Frame.arpRequest(Datapath.MAC_A, "10.0.0.2", "10.0.0.3"), Verdicts.DROP_LINK_LOCAL);
+        assertDropped("from_pod", Frame.arpRequest(Datapath.MAC_A, "0.0.0.0", "10.0.0.2"), Verdicts.DROP_LINK_LOCAL);
         assertDropped("from_pod", Arrays.copyOf(arpReply, 41), Verdicts.DROP_TRUNCATED);
-        assertDropped(
-                "from_pod", Frame.solicitation(Datapath.MAC_A, "fd00::2", "fd00::3"), Verdicts.DROP_LINK_LOCAL);
+        assertDropped("from_pod", Frame.solicitation(Datapath.MAC_A, "fd00::2", "fd00::3"), Verdicts.DROP_LINK_LOCAL);
         for (int type : new int[] {0x8100, 0x88a8, 0x8847, 0x8863, 0x0805, 0x0007}) {
             byte[] frame = new Frame().bytes();
             ByteBuffer.wrap(frame).putShort(12, (short) type);
@@ -354,14 +395,20 @@ class ForgedPacketsIT {
         }
         // neighbour discovery from afar, with every other header right
         for (int type : new int[] {133, 134, 135, 136, 137}) {
-            byte[] discovery = new Frame().from("2001:db8::1").to("fd00::3").icmp(type, 0, 0).bytes();
+            byte[] discovery = new Frame()
+                    .from("2001:db8::1")
+                    .to("fd00::3")
+                    .icmp(type, 0, 0)
+                    .bytes();
             assertDropped("from_netdev", discovery, Verdicts.DROP_LINK_LOCAL);
             assertDropped("from_netdev", Frame.vxlan(discovery, 2, NODE), Verdicts.DROP_LINK_LOCAL);
         }
 
         assertOwnTrafficGoesOn();
-        row("ARP, neighbour discovery and what is not IP", "ARP and neighbour messages that are not for the gateway, other EtherTypes at every hook,"
-                + " neighbour discovery from the wire and through the tunnel");
+        row(
+                "ARP, neighbour discovery and what is not IP",
+                "ARP and neighbour messages that are not for the gateway, other EtherTypes at every hook,"
+                        + " neighbour discovery from the wire and through the tunnel");
     }
 
     @Test
@@ -383,8 +430,10 @@ class ForgedPacketsIT {
             }
         }
 
-        row("every header cut at every byte", "packets of each protocol, with options, extension headers, fragments, quotes and VXLAN, at each hook,"
-                + " with the lengths that they had and with lengths that fit");
+        row(
+                "every header cut at every byte",
+                "packets of each protocol, with options, extension headers, fragments, quotes and VXLAN, at each hook,"
+                        + " with the lengths that they had and with lengths that fit");
     }
 
     private void runBoth(ModelledNode node, Hook hook, byte[] frame) {
@@ -470,7 +519,9 @@ class ForgedPacketsIT {
     private void assertDropped(String program, byte[] frame, int verdict) {
         long before = datapath.count(verdict);
         assertThat(run(program, frame)).as(program).isEqualTo(SHOT);
-        assertThat(datapath.count(verdict)).as("packets counted with verdict %d", verdict).isEqualTo(before + 1);
+        assertThat(datapath.count(verdict))
+                .as("packets counted with verdict %d", verdict)
+                .isEqualTo(before + 1);
         forged++;
     }
 

@@ -7,8 +7,8 @@ import io.pilus.bpf.PacketModel.Hook;
 import io.pilus.testing.cases.CaseBook;
 import io.pilus.testing.cases.Chapter;
 import io.pilus.testing.cases.FaultCase;
-import java.util.HexFormat;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -94,7 +94,11 @@ class PacketFuzzIT {
         int packets = 0;
         for (int i = 0; i < BATCH; i++) {
             if (generator.chance(5)) {
-                node.sender(generator.chance(2) ? null : generator.oneOf(generator.chance(90) ? node.world.pods.subList(0, 3) : node.world.pods));
+                node.sender(
+                        generator.chance(2)
+                                ? null
+                                : generator.oneOf(
+                                        generator.chance(90) ? node.world.pods.subList(0, 3) : node.world.pods));
             }
             if (generator.chance(1)) {
                 node.point(generator.oneOf(SLOTS), generator.oneOf(TABLES));

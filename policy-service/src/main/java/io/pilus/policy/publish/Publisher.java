@@ -86,6 +86,7 @@ public class Publisher {
                 if (now.isEmpty() || intent.revision() == 0) {
                     publication = null;
                     tooLarge = Set.of();
+                    trouble = null;
                     sleep(IDLE);
                     continue;
                 }

@@ -385,7 +385,9 @@ class ControlPlaneIT {
                     .until(() -> lab.rest(Service.POLICY)
                             .get(path)
                             .json()
-                            .path("state").asText().equals("enforced"));
+                            .path("state")
+                            .asText()
+                            .equals("enforced"));
         }
     }
 

@@ -198,7 +198,9 @@ class OutagesIT {
     }
 
     private void compact() {
-        String revision = scene.lab().etcdctl("endpoint", "status", "-w", "fields").lines()
+        String revision = scene.lab()
+                .etcdctl("endpoint", "status", "-w", "fields")
+                .lines()
                 .filter(line -> line.startsWith("\"Revision\""))
                 .map(line -> line.substring(line.indexOf(':') + 1).strip())
                 .findFirst()

@@ -34,7 +34,8 @@ final class Scene implements AutoCloseable {
         lab.putNamespace(NAMESPACE, Map.of());
         admit("early");
         this.pods = new ArrayList<>(lab.run(List.of(
-                new PodSpec(NAMESPACE, "server", "n2", Map.of("app", "server"), List.of(Port.tcp(PORT), Port.udp(PORT))),
+                new PodSpec(
+                        NAMESPACE, "server", "n2", Map.of("app", "server"), List.of(Port.tcp(PORT), Port.udp(PORT))),
                 new PodSpec(NAMESPACE, "far", "n1", FRIENDLY, List.of()),
                 new PodSpec(NAMESPACE, "near", "n2", FRIENDLY, List.of()),
                 new PodSpec(NAMESPACE, "stranger", "n1", Map.of("role", "stranger"), List.of()),
