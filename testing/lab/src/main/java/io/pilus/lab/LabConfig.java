@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param agents whether nodes have agents
  * @param agentSettings more settings of the agents, by their property names
  * @param pool the ranges of the default pool
+ * @param blocks how large the blocks of the default pool are, by the pool's members; empty for the usual size
  * @param keepFailed whether a lab that could not be started stays for inspection
  */
 public record LabConfig(
@@ -34,6 +35,7 @@ public record LabConfig(
         boolean agents,
         Map<String, String> agentSettings,
         List<String> pool,
+        Map<String, Integer> blocks,
         boolean keepFailed,
         Progress progress) {
 
@@ -53,6 +55,7 @@ public record LabConfig(
         services = Set.copyOf(services);
         agentSettings = Map.copyOf(agentSettings);
         pool = List.copyOf(pool);
+        blocks = Map.copyOf(blocks);
     }
 
     /** Two nodes with VXLAN between them, all services. */
@@ -99,6 +102,7 @@ public record LabConfig(
         private boolean agents = true;
         private Map<String, String> agentSettings = Map.of();
         private List<String> pool = List.of("10.244.0.0/16", "fd00:10:244::/48");
+        private Map<String, Integer> blocks = Map.of();
         private boolean keepFailed;
         private Progress progress = Progress.SILENT;
 
@@ -151,6 +155,12 @@ public record LabConfig(
             return this;
         }
 
+        /** Sixteen addresses of each family. */
+        public Builder smallBlocks() {
+            this.blocks = Map.of("blockLengthIpv4", 28, "blockLengthIpv6", 124);
+            return this;
+        }
+
         public Builder keepFailed() {
             this.keepFailed = true;
             return this;
@@ -173,6 +183,7 @@ public record LabConfig(
                     agents,
                     agentSettings,
                     pool,
+                    blocks,
                     keepFailed,
                     progress);
         }
