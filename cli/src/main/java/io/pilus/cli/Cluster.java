@@ -28,12 +28,7 @@ final class Cluster {
     }
 
     private URI running(Service service) {
-        LabState state = lab();
-        return switch (service) {
-            case IDENTITY -> state.identity();
-            case POLICY -> state.policy();
-            case IPAM -> state.ipam();
-        };
+        return lab().uri(service);
     }
 
     static URI uri(Service service, Map<String, String> environment, Function<Service, URI> otherwise) {

@@ -20,6 +20,8 @@ import picocli.CommandLine.Command;
             DeleteCommand.class,
             FlowsCommand.class,
             ConnectCommand.class,
+            BackupCommand.class,
+            RestoreCommand.class,
             BenchCommand.class
         })
 final class PilusCommand {}

@@ -122,6 +122,15 @@ public final class IdentityProblem extends ProblemException {
                 Map.of());
     }
 
+    public static IdentityProblem storeRestored() {
+        return new IdentityProblem(
+                "store-restored",
+                SERVICE_UNAVAILABLE,
+                "the store was restored from a backup, and not every registered node has reported what it has; nothing is numbered"
+                        + " before. Repeat the request; GET /v1/alarms says which nodes are waited for",
+                Map.of());
+    }
+
     public static IdentityProblem contended(String what) {
         return new IdentityProblem(
                 "contended",

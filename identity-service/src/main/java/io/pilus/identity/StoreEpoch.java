@@ -4,8 +4,10 @@ import io.pilus.contract.KeyRange;
 import io.pilus.contract.Keys;
 import io.pilus.etcd.EpochStore;
 import io.pilus.etcd.EtcdStore;
+import io.pilus.etcd.StoreGuard;
 import io.pilus.identity.alarm.Alarms;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Gives an empty store its id. A store that has nodes or identities but no id has lost it: agents treat it as a stranger. */
@@ -16,18 +18,26 @@ public class StoreEpoch {
 
     private final EpochStore epochs;
     private final EtcdStore store;
+    private final StoreGuard guard;
     private final Alarms alarms;
     private volatile boolean known;
 
-    StoreEpoch(EpochStore epochs, EtcdStore store, Alarms alarms) {
+    StoreEpoch(EpochStore epochs, EtcdStore store, StoreGuard guard, Alarms alarms) {
         this.epochs = epochs;
         this.store = store;
+        this.guard = guard;
         this.alarms = alarms;
     }
 
     /** Called before the first node is written, and by every replica when it starts. */
     public void ensure() {
+        Optional<String> refusal = guard.refusal();
+        if (refusal.isPresent()) {
+            alarms.raise(SUBJECT, "store-stranger", refusal.get());
+            return;
+        }
         if (known) {
+            alarms.clear(SUBJECT);
             return;
         }
         if (epochs.find().isEmpty()) {

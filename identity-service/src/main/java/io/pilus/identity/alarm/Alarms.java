@@ -48,6 +48,11 @@ public class Alarms {
         }
     }
 
+    /** All of them, ordered by subject. */
+    public List<Alarm> standing() {
+        return List.copyOf(standing.values());
+    }
+
     /** Ordered by subject, those behind a given one. */
     List<Alarm> list(@Nullable String after, int limit) {
         Map<String, Alarm> behind = after == null ? standing : standing.tailMap(after, false);

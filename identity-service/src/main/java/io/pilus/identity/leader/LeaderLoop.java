@@ -8,6 +8,7 @@ import io.pilus.etcd.Leadership;
 import io.pilus.etcd.Leadership.Term;
 import io.pilus.identity.IdentityConfig;
 import io.pilus.identity.StoreEpoch;
+import io.pilus.identity.adoption.Adoption;
 import io.pilus.identity.collect.Collector;
 import io.pilus.identity.endpoint.EndpointPublisher;
 import io.pilus.identity.node.NodeRemoval;
@@ -39,6 +40,7 @@ class LeaderLoop {
     private final EtcdStore store;
     private final ClusterView view;
     private final EndpointPublisher publisher;
+    private final Adoption adoption;
     private final Collector collector;
     private final NodeRemoval removal;
     private final StoreEpoch epoch;
@@ -60,6 +62,7 @@ class LeaderLoop {
             EtcdStore store,
             ClusterView view,
             EndpointPublisher publisher,
+            Adoption adoption,
             Collector collector,
             NodeRemoval removal,
             StoreEpoch epoch,
@@ -70,6 +73,7 @@ class LeaderLoop {
         this.store = store;
         this.view = view;
         this.publisher = publisher;
+        this.adoption = adoption;
         this.collector = collector;
         this.removal = removal;
         this.epoch = epoch;
@@ -151,7 +155,11 @@ class LeaderLoop {
     private void keep(Leadership campaign) throws InterruptedException {
         kept = clock.instant();
         Optional<Term> term = campaign.term();
-        if (term.isPresent() && view.isComplete()) {
+        if (term.isEmpty()) {
+            adoption.standBy();
+        }
+        // what a restored store lacks may be in use: nothing is taken away before that is in it again
+        if (term.isPresent() && view.isComplete() && adoption.adopt(term.get())) {
             sweep();
             collector.collect(term.get(), () -> kept = clock.instant());
         }

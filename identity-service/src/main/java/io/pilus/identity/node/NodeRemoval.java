@@ -37,6 +37,8 @@ public class NodeRemoval {
             absent(Keys.intentNode(node), Keys.live(node))
                     .delete(Keys.demand(node))
                     .delete(Keys.realised(node))
+                    .delete(Keys.adoptionReport(node))
+                    .delete(Keys.nodeAdopted(node))
                     .commit();
         }
     }

@@ -3,6 +3,7 @@ package io.pilus.identity.view;
 import io.pilus.contract.KeyRange;
 import io.pilus.contract.Keys;
 import io.pilus.contract.LabelSets;
+import io.pilus.contract.v1.AdoptionReport;
 import io.pilus.contract.v1.Attached;
 import io.pilus.contract.v1.Block;
 import io.pilus.contract.v1.Endpoint;
@@ -46,6 +47,7 @@ public class ClusterView {
     private final Map<Spot, Seen<Attached>> attached = new HashMap<>();
     private final Map<Spot, Seen<Endpoint>> endpoints = new HashMap<>();
     private final Map<String, Map<String, Prefix>> blocks = new HashMap<>();
+    private final Map<String, Seen<AdoptionReport>> reports = new HashMap<>();
 
     private final Map<Integer, Set<Spot>> users = new HashMap<>();
     private final Map<Integer, Instant> unusedSince = new HashMap<>();
@@ -91,6 +93,7 @@ public class ClusterView {
                 new ArrayList<>(workloads.keySet()).forEach(this::removeWorkload);
                 new ArrayList<>(attached.keySet()).forEach(this::removeAttached);
                 blocks.clear();
+                reports.clear();
                 all.entries().forEach(this::putNodeState);
                 nodesSeen = true;
                 touchAll();
@@ -177,6 +180,11 @@ public class ClusterView {
         attached.keySet().forEach(spot -> names.add(spot.node()));
         endpoints.keySet().forEach(spot -> names.add(spot.node()));
         return names;
+    }
+
+    /** What nodes have reported since a restore, by node. */
+    public synchronized Map<String, Seen<AdoptionReport>> reports() {
+        return Map.copyOf(reports);
     }
 
     public synchronized boolean isRegistered(String node) {
@@ -294,6 +302,8 @@ public class ClusterView {
                         .put(entry.key(), entry.parse(Block.parser()).getBlock());
                 touchNode(path.node());
             }
+            case REPORT ->
+                reports.put(path.node(), new Seen<>(entry.parse(AdoptionReport.parser()), entry.modRevision()));
             case OTHER -> {}
         }
     }
@@ -309,6 +319,7 @@ public class ClusterView {
                     blocks.remove(path.node());
                 }
             }
+            case REPORT -> reports.remove(path.node());
             case OTHER -> {}
         }
     }
@@ -385,6 +396,7 @@ public class ClusterView {
         WORKLOAD,
         ATTACHED,
         BLOCK,
+        REPORT,
         OTHER
     }
 
@@ -403,7 +415,10 @@ public class ClusterView {
             if (Keys.attachedOf(node).contains(key)) {
                 return new Path(Kind.ATTACHED, node, Keys.attachedOf(node).parts(key)[0]);
             }
-            return new Path(Keys.blocksOf(node).contains(key) ? Kind.BLOCK : Kind.OTHER, node, "");
+            if (Keys.blocksOf(node).contains(key)) {
+                return new Path(Kind.BLOCK, node, "");
+            }
+            return new Path(Keys.adoptionReport(node).path().equals(key) ? Kind.REPORT : Kind.OTHER, node, "");
         }
 
         Spot spot() {

@@ -15,6 +15,7 @@ import io.pilus.etcd.Versioned;
 import io.pilus.identity.IdentityConfig;
 import io.pilus.identity.IdentityProblem;
 import io.pilus.identity.Ownership;
+import io.pilus.identity.RestoreGate;
 import io.pilus.identity.Written;
 import io.pilus.identity.allocation.Claim;
 import io.pilus.identity.allocation.IdentityAllocator;
@@ -45,6 +46,7 @@ public class Workloads {
     private final LabelFilter filter;
     private final PolicyFloor floor;
     private final GroupCommit group;
+    private final RestoreGate gate;
     private final IdentityConfig config;
 
     Workloads(
@@ -53,20 +55,22 @@ public class Workloads {
             LabelFilter filter,
             PolicyFloor floor,
             GroupCommit group,
+            RestoreGate gate,
             IdentityConfig config) {
         this.store = store;
         this.allocator = allocator;
         this.filter = filter;
         this.floor = floor;
         this.group = group;
+        this.gate = gate;
         this.config = config;
     }
 
     /**
-     * @throws IdentityProblem when the name is taken, or the namespace, node or pool is not there
+     * @throws IdentityProblem when the name is taken, the namespace, node or pool is not there, or a restore is not complete
      */
     Versioned<Workload> create(Owner owner, WorkloadSpec spec) {
-        Claim claim = allocator.claim(labelSet(spec));
+        Claim claim = claim(spec);
         var creation = new Creation(spec, UUID.randomUUID().toString(), owner, claim);
         Optional<Versioned<Workload>> together = group.write(creation);
         if (together.isPresent()) {
@@ -224,7 +228,7 @@ public class Workloads {
     /** Empty when somebody else changed the workload meanwhile. */
     private Optional<Versioned<Workload>> change(Located found, WorkloadSpec spec) {
         Workload before = found.workload().value();
-        Claim claim = allocator.claim(labelSet(spec));
+        Claim claim = claim(spec);
         for (int attempt = 0; attempt < config.attempts(); attempt++) {
             Workload after = spec.toMessage(before.getUid(), before.getOwner(), claim, floor.current());
             Key<Workload> key = Keys.workload(spec.node(), before.getUid());
@@ -282,6 +286,11 @@ public class Workloads {
                 && before.getPortsList().equals(spec.ports())
                 && before.getServiceAccount().equals(spec.serviceAccount())
                 && Objects.equals(before.getLabelSet(), labelSet(spec));
+    }
+
+    private Claim claim(WorkloadSpec spec) {
+        gate.require();
+        return allocator.claim(labelSet(spec));
     }
 
     private LabelSet labelSet(WorkloadSpec spec) {

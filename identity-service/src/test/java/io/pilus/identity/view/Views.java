@@ -31,6 +31,7 @@ public final class Views {
             add(Keys.attachedOf(name), store, nodes);
             KeyRange<Block> blocks = Keys.blocksOf(name);
             add(blocks, store, nodes);
+            store.get(Keys.adoptionReport(name)).ifPresent(report -> nodes.add(entry(report)));
         }
         add(Keys.ENDPOINTS, store, endpoints);
         view.intent(new EtcdChange.Snapshot(intent, revision, null));

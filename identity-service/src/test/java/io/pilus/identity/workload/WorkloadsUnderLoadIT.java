@@ -10,12 +10,14 @@ import io.pilus.contract.v1.LabelSet;
 import io.pilus.contract.v1.Namespace;
 import io.pilus.contract.v1.Node;
 import io.pilus.contract.v1.Owner;
+import io.pilus.etcd.EpochStore;
 import io.pilus.etcd.EtcdRefusedException;
 import io.pilus.etcd.EtcdStore;
 import io.pilus.etcd.EtcdUnavailableException;
 import io.pilus.identity.Configs;
 import io.pilus.identity.IdentityConfig;
 import io.pilus.identity.IdentityProblem;
+import io.pilus.identity.RestoreGate;
 import io.pilus.identity.allocation.IdentityAllocator;
 import io.pilus.identity.allocation.LabelFilter;
 import io.pilus.testing.etcd.EtcdProcess;
@@ -62,6 +64,7 @@ class WorkloadsUnderLoadIT {
                     new LabelFilter(config),
                     floor,
                     new GroupCommit(own, floor),
+                    new RestoreGate(new EpochStore(client, own, Configs.etcd(etcd)), own),
                     config));
         }
         store = new EtcdStore(clients.getFirst(), Configs.etcd(etcd));

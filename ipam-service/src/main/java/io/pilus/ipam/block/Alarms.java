@@ -5,6 +5,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
 import io.pilus.contract.Family;
+import io.pilus.etcd.StoreGuard;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Clock;
 import java.time.Duration;
@@ -30,14 +31,18 @@ public class Alarms {
     private record PoolFamily(String pool, Family family) {}
 
     private final BlockIndex index;
+    private final Adoption adoption;
+    private final StoreGuard guard;
     private final Clock clock;
     private final MultiGauge missing;
     private volatile NavigableMap<String, Alarm> standing = new TreeMap<>();
     private volatile Map<String, String> pools = Map.of();
     private Instant next = Instant.MIN;
 
-    Alarms(BlockIndex index, Clock clock, MeterRegistry registry) {
+    Alarms(BlockIndex index, Adoption adoption, StoreGuard guard, Clock clock, MeterRegistry registry) {
         this.index = index;
+        this.adoption = adoption;
+        this.guard = guard;
         this.clock = clock;
         this.missing = MultiGauge.builder("pilus.ipam.addresses.missing")
                 .description("Addresses that nodes want and do not get")
@@ -65,6 +70,16 @@ public class Alarms {
         shortages.stream()
                 .filter(shortage -> shortage.cause() == Shortage.Cause.LIMIT)
                 .forEach(shortage -> add(found, poolOf, shortage.pool(), limited(shortage)));
+        guard.refusal().ifPresent(reason -> add(found, "store", "store-stranger", reason));
+        adoption.conflicts().forEach((subject, message) -> add(found, subject, "restore-conflict", message));
+        if (adoption.waits()) {
+            add(
+                    found,
+                    "restore",
+                    "restore-incomplete",
+                    "the store was restored from a backup; no block is granted before every registered node's state is in the store"
+                            + " again: the alarms of identity-service say which nodes are waited for");
+        }
         NavigableMap<String, Alarm> before = standing;
         found.forEach((subject, alarm) -> {
             if (!before.containsKey(subject)) {
@@ -95,11 +110,13 @@ public class Alarms {
     }
 
     private void add(Map<String, Alarm> found, Map<String, String> poolOf, String pool, Alarm alarm) {
-        Alarm before = standing.get(alarm.subject());
-        found.put(
-                alarm.subject(),
-                before == null ? alarm : new Alarm(alarm.subject(), alarm.reason(), alarm.message(), before.since()));
+        add(found, alarm.subject(), alarm.reason(), alarm.message());
         poolOf.put(alarm.subject(), pool);
+    }
+
+    private void add(Map<String, Alarm> found, String subject, String reason, String message) {
+        Alarm before = standing.get(subject);
+        found.put(subject, new Alarm(subject, reason, message, before == null ? clock.instant() : before.since()));
     }
 
     private Alarm exhausted(PoolFamily pool, List<Shortage> shortages) {

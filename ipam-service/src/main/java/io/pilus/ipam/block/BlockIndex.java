@@ -3,6 +3,7 @@ package io.pilus.ipam.block;
 import com.google.protobuf.ByteString;
 import io.pilus.contract.Blocks;
 import io.pilus.contract.Family;
+import io.pilus.contract.Prefixes;
 import io.pilus.contract.v1.Demand;
 import io.pilus.contract.v1.Pool;
 import io.pilus.contract.v1.PoolDemand;
@@ -308,6 +309,14 @@ public class BlockIndex {
 
     synchronized List<HeldBlock> blocksOf(String node) {
         return List.copyOf(byNode.getOrDefault(node, Set.of()));
+    }
+
+    /** A block that cannot be granted and has addresses of this one, in any pool. */
+    synchronized Optional<HeldBlock> overlapping(Prefix block) {
+        return pools.values().stream()
+                .flatMap(entry -> entry.held.values().stream())
+                .filter(held -> Prefixes.overlap(held.block(), block))
+                .findFirst();
     }
 
     /** What the node offers of the blocks that it has. */

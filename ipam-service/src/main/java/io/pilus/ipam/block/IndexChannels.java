@@ -3,6 +3,7 @@ package io.pilus.ipam.block;
 import io.pilus.contract.KeyRange;
 import io.pilus.contract.Keys;
 import io.pilus.contract.Prefixes;
+import io.pilus.contract.v1.AdoptionReport;
 import io.pilus.contract.v1.BlockOwner;
 import io.pilus.contract.v1.Demand;
 import io.pilus.contract.v1.Pool;
@@ -30,11 +31,14 @@ import org.eclipse.microprofile.reactive.messaging.Incoming;
 class IndexChannels {
 
     private static final String DEMAND = "/agent/demand";
+    private static final String REPORT = "/agent/adoption";
 
     private final BlockIndex index;
+    private final Adoption adoption;
 
-    IndexChannels(BlockIndex index) {
+    IndexChannels(BlockIndex index, Adoption adoption) {
         this.index = index;
+        this.adoption = adoption;
     }
 
     @Incoming("pool-changes")
@@ -111,20 +115,25 @@ class IndexChannels {
         }
     }
 
-    /** Of all that nodes write and read, only the demands. */
+    /** Of all that nodes write and read, only the demands and what they report after a restore. */
     @Incoming("demand-changes")
     @RunOnVirtualThread
     void demands(EtcdChange change) {
         switch (change) {
             case EtcdChange.Snapshot all -> {
                 Map<String, Demanded> demands = new HashMap<>();
+                Map<String, AdoptionReport> reports = new HashMap<>();
                 for (Entry entry : all.entries()) {
                     if (entry.key().endsWith(DEMAND)) {
                         readable(() -> entry.parse(Demand.parser()))
-                                .ifPresent(demand ->
-                                        demands.put(node(entry.key()), new Demanded(demand, entry.modRevision())));
+                                .ifPresent(demand -> demands.put(
+                                        node(entry.key(), DEMAND), new Demanded(demand, entry.modRevision())));
+                    } else if (entry.key().endsWith(REPORT)) {
+                        readable(() -> entry.parse(AdoptionReport.parser()))
+                                .ifPresent(report -> reports.put(node(entry.key(), REPORT), report));
                     }
                 }
+                adoption.reports(reports);
                 index.demands(demands);
             }
             case EtcdChange.Revision revision -> {
@@ -133,8 +142,16 @@ class IndexChannels {
                         switch (event) {
                             case Event.Put put ->
                                 readable(() -> put.parse(Demand.parser()))
-                                        .ifPresent(demand -> index.demand(node(put.key()), demand, put.modRevision()));
-                            case Event.Deleted gone -> index.demandGone(node(gone.key()));
+                                        .ifPresent(demand ->
+                                                index.demand(node(put.key(), DEMAND), demand, put.modRevision()));
+                            case Event.Deleted gone -> index.demandGone(node(gone.key(), DEMAND));
+                        }
+                    } else if (event.key().endsWith(REPORT)) {
+                        switch (event) {
+                            case Event.Put put ->
+                                readable(() -> put.parse(AdoptionReport.parser()))
+                                        .ifPresent(report -> adoption.report(node(put.key(), REPORT), report));
+                            case Event.Deleted gone -> adoption.reportGone(node(gone.key(), REPORT));
                         }
                     }
                 }
@@ -168,7 +185,7 @@ class IndexChannels {
         return range.parts(key)[0];
     }
 
-    private static String node(String key) {
-        return key.substring(Keys.NODES.length(), key.length() - DEMAND.length());
+    private static String node(String key, String end) {
+        return key.substring(Keys.NODES.length(), key.length() - end.length());
     }
 }

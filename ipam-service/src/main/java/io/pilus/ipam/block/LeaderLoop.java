@@ -36,6 +36,7 @@ class LeaderLoop {
     private final Client client;
     private final EtcdStore store;
     private final BlockIndex index;
+    private final Adoption adoption;
     private final Granter granter;
     private final Alarms alarms;
     private final String replica;
@@ -50,18 +51,25 @@ class LeaderLoop {
     /** The index must have come to this revision before it is decided from: nobody but this leader writes blocks behind it. */
     private long barrier;
 
+    /** Whether no restore is outstanding; looked at again from time to time, as a node may report late. */
+    private boolean mayGrant;
+
+    private long nextAdoption;
+
     private long lastSweep = System.nanoTime();
 
     LeaderLoop(
             Client client,
             EtcdStore store,
             BlockIndex index,
+            Adoption adoption,
             Granter granter,
             Alarms alarms,
             @ConfigProperty(name = "pilus.replica") Optional<String> replica) {
         this.client = client;
         this.store = store;
         this.index = index;
+        this.adoption = adoption;
         this.granter = granter;
         this.alarms = alarms;
         this.replica = replica.orElseGet(LeaderLoop::thisProcess);
@@ -116,12 +124,15 @@ class LeaderLoop {
         Optional<Term> term = campaign.term();
         if (term.isEmpty() || !index.complete()) {
             served = Optional.empty();
+            adoption.standBy();
             Thread.sleep(STANDBY);
             return;
         }
         if (!term.equals(served)) {
             barrier = store.newestWrite(Keys.CLUSTER_BLOCKS);
             served = term;
+            mayGrant = false;
+            nextAdoption = System.nanoTime();
             index.touchAll();
         }
         if (index.blocksRevision() < barrier) {
@@ -131,6 +142,14 @@ class LeaderLoop {
         if (System.nanoTime() - lastSweep > SWEEP.toNanos()) {
             lastSweep = System.nanoTime();
             index.touchAll();
+        }
+        if (System.nanoTime() - nextAdoption >= 0) {
+            mayGrant = adoption.adopt(term.get());
+            nextAdoption = System.nanoTime() + IDLE.toNanos();
+        }
+        if (!mayGrant) {
+            Thread.sleep(STANDBY);
+            return;
         }
         switch (granter.work(term.get())) {
             case MORE -> {}

@@ -3,10 +3,12 @@ package io.pilus.contract;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Parser;
+import io.pilus.contract.v1.AdoptionReport;
 import io.pilus.contract.v1.Attached;
 import io.pilus.contract.v1.Awaited;
 import io.pilus.contract.v1.Block;
 import io.pilus.contract.v1.BlockOwner;
+import io.pilus.contract.v1.ClusterAdopted;
 import io.pilus.contract.v1.Compiled;
 import io.pilus.contract.v1.CompiledPolicy;
 import io.pilus.contract.v1.Demand;
@@ -23,6 +25,7 @@ import io.pilus.contract.v1.Namespace;
 import io.pilus.contract.v1.Node;
 import io.pilus.contract.v1.NodeAddressOwner;
 import io.pilus.contract.v1.NodeAddresses;
+import io.pilus.contract.v1.NodeAdopted;
 import io.pilus.contract.v1.NumberCursor;
 import io.pilus.contract.v1.PeerSet;
 import io.pilus.contract.v1.Pool;
@@ -68,6 +71,8 @@ public final class Keys {
     public static final KeyRange<PoolRanges> CLUSTER_POOLS = range(CLUSTER + "pools/", PoolRanges.parser());
     public static final KeyRange<BlockOwner> CLUSTER_BLOCKS = range(CLUSTER + "blocks/", BlockOwner.parser());
     public static final KeyRange<Endpoint> ENDPOINTS = range(CLUSTER + "endpoints/", Endpoint.parser());
+
+    public static final Key<ClusterAdopted> CLUSTER_ADOPTED = new Key<>(CLUSTER + "adopted", ClusterAdopted.parser());
 
     public static final KeyRange<Pool> POOLS = range(ROOT + "pools/", Pool.parser());
     public static final Key<PoolChanges> POOL_CHANGES = new Key<>(ROOT + "pool-changes", PoolChanges.parser());
@@ -203,6 +208,14 @@ public final class Keys {
 
     public static Key<Realised> realised(String node) {
         return new Key<>(NODES + node + "/agent/realised", Realised.parser());
+    }
+
+    public static Key<AdoptionReport> adoptionReport(String node) {
+        return new Key<>(NODES + node + "/agent/adoption", AdoptionReport.parser());
+    }
+
+    public static Key<NodeAdopted> nodeAdopted(String node) {
+        return new Key<>(NODES + node + "/adopted", NodeAdopted.parser());
     }
 
     /** Everything of one node, as a prefix to watch. */

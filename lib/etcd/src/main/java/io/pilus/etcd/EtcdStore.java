@@ -14,6 +14,7 @@ import io.etcd.jetcd.options.GetOption;
 import io.pilus.contract.Key;
 import io.pilus.contract.KeyRange;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,10 +31,18 @@ public class EtcdStore {
 
     private final KV kv;
     private final Duration timeout;
+    private final StoreGuard guard;
 
-    public EtcdStore(Client client, EtcdConfig config) {
+    @Inject
+    public EtcdStore(Client client, EtcdConfig config, StoreGuard guard) {
         this.kv = client.getKVClient();
         this.timeout = config.timeout();
+        this.guard = guard;
+    }
+
+    /** Without a channel that tells which store it is: whatever answers is believed. */
+    public EtcdStore(Client client, EtcdConfig config) {
+        this(client, config, new StoreGuard());
     }
 
     /**
@@ -115,7 +124,7 @@ public class EtcdStore {
 
     /** A transaction to be filled and committed. */
     public Transaction transaction() {
-        return new Transaction(kv, timeout);
+        return new Transaction(kv, timeout, guard);
     }
 
     Duration timeout() {

@@ -3,10 +3,11 @@ package io.pilus.etcd;
 import io.etcd.jetcd.common.exception.ErrorCode;
 import io.etcd.jetcd.common.exception.EtcdException;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /** etcd did not answer in time, or refused for a reason that passes (no leader, overload). Whether a write took place is unknown. */
 public class EtcdUnavailableException extends RuntimeException {
-    public EtcdUnavailableException(String message, Throwable cause) {
+    public EtcdUnavailableException(String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 

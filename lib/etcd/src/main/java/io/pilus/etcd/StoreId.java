@@ -28,6 +28,11 @@ public record StoreId(String clusterId, long restores, long etcdClusterId) {
         return new StoreId(parts.group(1), Long.parseLong(parts.group(2)), Long.parseUnsignedLong(parts.group(3), 16));
     }
 
+    /** Whether this is what became of the other when a backup of it was put back, and that was counted. */
+    public boolean isRestorationOf(StoreId other) {
+        return clusterId.equals(other.clusterId) && restores > other.restores;
+    }
+
     @Override
     public String toString() {
         return clusterId + "/" + restores + "/" + Long.toHexString(etcdClusterId);

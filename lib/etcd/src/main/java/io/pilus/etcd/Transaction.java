@@ -13,9 +13,11 @@ import io.etcd.jetcd.options.DeleteOption;
 import io.etcd.jetcd.options.GetOption;
 import io.etcd.jetcd.options.PutOption;
 import io.pilus.contract.Key;
+import io.pilus.contract.Keys;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,15 +34,17 @@ public final class Transaction {
 
     private final KV kv;
     private final Duration timeout;
+    private final StoreGuard guard;
     private final List<Cmp> conditions = new ArrayList<>();
     private final List<Op> operations = new ArrayList<>();
     private final List<Key<?>> reads = new ArrayList<>();
     private final List<Key<?>> otherwise = new ArrayList<>();
     private int bytes;
 
-    Transaction(KV kv, Duration timeout) {
+    Transaction(KV kv, Duration timeout, StoreGuard guard) {
         this.kv = kv;
         this.timeout = timeout;
+        this.guard = guard;
     }
 
     /** Only if the key does not exist. */
@@ -116,10 +120,14 @@ public final class Transaction {
 
     /**
      * @throws EtcdUnavailableException when etcd does not answer: whether the transaction took place is then unknown
+     * @throws StoreChangedException when another store answers than the one that this process works with
      * @throws EtcdRefusedException when etcd will not take it; nothing was written
      * @throws IllegalStateException when it is larger than allowed; nothing was sent
      */
     public TransactionResult commit() {
+        Optional<StoreGuard.Known> store = guard.required();
+        store.ifPresent(known -> conditions.add(
+                new Cmp(EtcdStore.bytes(Keys.EPOCH.path()), Cmp.Op.EQUAL, CmpTarget.value(known.epoch()))));
         if (operations.size() > MAX_OPERATIONS || conditions.size() > MAX_OPERATIONS || bytes > MAX_BYTES) {
             throw new IllegalStateException("a transaction of " + operations.size() + " operations, "
                     + conditions.size()
@@ -131,8 +139,12 @@ public final class Transaction {
             txn = txn.If(conditions.toArray(Cmp[]::new));
         }
         txn = txn.Then(operations.toArray(Op[]::new));
-        if (!otherwise.isEmpty()) {
-            txn = txn.Else(otherwise.stream()
+        List<Key<?>> whenRefused = new ArrayList<>(otherwise);
+        if (store.isPresent()) {
+            whenRefused.add(Keys.EPOCH);
+        }
+        if (!whenRefused.isEmpty()) {
+            txn = txn.Else(whenRefused.stream()
                     .map(key -> Op.get(EtcdStore.bytes(key.path()), GetOption.DEFAULT))
                     .toArray(Op[]::new));
         }
@@ -140,6 +152,8 @@ public final class Transaction {
         List<@Nullable Versioned<?>> read = new ArrayList<>();
         List<Key<?>> wanted = response.isSucceeded() ? reads : otherwise;
         List<GetResponse> answers = response.getGetResponses();
+        store.ifPresent(known ->
+                guard.answered(known, response.getHeader(), response.isSucceeded() ? null : answers.getLast()));
         for (int i = 0; i < wanted.size(); i++) {
             Key<?> key = wanted.get(i);
             read.add(answers.get(i).getKvs().stream()

@@ -16,6 +16,7 @@ import io.pilus.etcd.EtcdRefusedException;
 import io.pilus.etcd.EtcdStore;
 import io.pilus.etcd.EtcdUnavailableException;
 import io.pilus.etcd.LeasedKey;
+import io.pilus.etcd.StoreId;
 import io.pilus.node.endpoint.AttachedReporter;
 import io.pilus.node.endpoint.Attachment;
 import io.pilus.node.endpoint.Endpoints;
@@ -48,7 +49,7 @@ import org.jspecify.annotations.Nullable;
  * Keeps this node's own keys equal to what it has. One thread compares and writes, when something happened and from time
  * to time: what could not be written while etcd was away is written when it is back, as it is then.
  *
- * <p>Nothing is written to a store that is a stranger.
+ * <p>Nothing is written to a store that is a stranger, but what {@link Adoption} says to a restored one.
  */
 @Singleton
 @Priority(Reporter.LAST)
@@ -76,7 +77,8 @@ class Reporter implements AttachedReporter, StateListener {
     private final EtcdStore store;
     private final Clock clock;
     private final String version;
-    private final Report report;
+    private final Adoption adoption;
+    private Report report;
     private final Semaphore happened = new Semaphore(0);
     private volatile boolean stopped;
     private @Nullable Thread thread;
@@ -104,6 +106,7 @@ class Reporter implements AttachedReporter, StateListener {
         this.store = store;
         this.clock = clock;
         this.version = version;
+        this.adoption = new Adoption(state, endpoints, store);
         this.report = new Report(store);
     }
 
@@ -178,12 +181,20 @@ class Reporter implements AttachedReporter, StateListener {
                 if (happened.tryAcquire(PAUSE.toMillis(), TimeUnit.MILLISECONDS)) {
                     happened.drainPermits();
                 }
+                Optional<StoreId> restored = state.restored();
+                if (!stopped && restored.isPresent() && adoption.proceed(restored.get())) {
+                    forget();
+                }
                 if (!stopped && mayWrite()) {
+                    state.store().filter(known -> known.restores() > 0).ifPresent(adoption::conclude);
                     live();
                     attachments();
                     demand();
                     realised();
                     complained = false;
+                } else if (live != null && restored.isEmpty() && state.stranger().isPresent()) {
+                    live.close();
+                    live = null;
                 }
             } catch (InterruptedException e) {
                 return;
@@ -208,6 +219,14 @@ class Reporter implements AttachedReporter, StateListener {
         } finally {
             state.lock().unlock();
         }
+    }
+
+    /** What was written before a restore says nothing about what is there now. */
+    private void forget() {
+        report = new Report(store);
+        lastDemand = null;
+        lastRealised = Realised.getDefaultInstance();
+        lastRealisedAt = 0;
     }
 
     private void live() {
@@ -255,7 +274,7 @@ class Reporter implements AttachedReporter, StateListener {
         return Keys.attachedOf(node).parts(entry.key())[0];
     }
 
-    private static Attached message(Attachment attachment) {
+    static Attached message(Attachment attachment) {
         return Attached.newBuilder()
                 .setUid(attachment.uid())
                 .setContainerId(attachment.containerId())

@@ -39,8 +39,30 @@ final class Mirror implements Closeable {
     private long revision;
     private boolean whole;
     private @Nullable String stranger;
+    private @Nullable Restored restored;
     private @Nullable String diskFailure;
     private Instant diskRetry = Instant.MIN;
+
+    /** The known store after a backup of it was put back: followed beside what is held, in memory alone, until that is adopted. */
+    private static final class Restored {
+        final StoreId store;
+        final NavigableMap<String, Entry> entries = new TreeMap<>();
+        long revision;
+
+        Restored(StoreId store, long revision, List<Entry> all) {
+            this.store = store;
+            this.revision = revision;
+            all.forEach(entry -> entries.put(entry.key(), entry));
+        }
+
+        void advance(Update update) {
+            if (update.revision() > revision) {
+                update.gone().forEach(entries::remove);
+                update.puts().forEach(put -> entries.put(put.key(), put));
+                revision = update.revision();
+            }
+        }
+    }
 
     private Mirror(String name, StateLog.Opened opened, Clock clock) {
         this.name = name;
@@ -85,6 +107,33 @@ final class Mirror implements Closeable {
         return Optional.ofNullable(stranger);
     }
 
+    /** What became of the known store when a backup was put back; empty unless that is what answers now. */
+    Optional<StoreId> restored() {
+        return restored == null ? Optional.empty() : Optional.of(restored.store);
+    }
+
+    /** A key of the restored store; of the known one when nothing was restored. */
+    Optional<Entry> newest(String key) {
+        return Optional.ofNullable((restored == null ? entries : restored.entries).get(key));
+    }
+
+    /**
+     * Takes the restored store as the one that it knows, with all that it holds now.
+     *
+     * @return what changed by that; nothing when no restored store is followed
+     */
+    Optional<Delta> adopt() {
+        Restored next = restored;
+        if (next == null) {
+            return Optional.empty();
+        }
+        store = next.store;
+        stranger = null;
+        restored = null;
+        log.restart();
+        return Optional.of(replace(next.revision, List.copyOf(next.entries.values())));
+    }
+
     /** Why nothing is written to disk; empty while it is. */
     Optional<String> diskFailure() {
         return Optional.ofNullable(diskFailure);
@@ -109,11 +158,19 @@ final class Mirror implements Closeable {
      */
     Optional<Delta> replace(@Nullable StoreId from, long newRevision, List<Entry> all) {
         stranger = strangeness(from, newRevision);
+        restored = null;
         if (stranger != null || from == null) {
             LOG.errorf("%s: %s", name, stranger);
+            if (from != null && store != null && from.isRestorationOf(store) && newRevision > revision) {
+                restored = new Restored(from, newRevision, all);
+            }
             return Optional.empty();
         }
         store = from;
+        return Optional.of(replace(newRevision, all));
+    }
+
+    private Delta replace(long newRevision, List<Entry> all) {
         var gone = new TreeMap<>(entries);
         List<Entry> puts = new ArrayList<>();
         for (Entry entry : all) {
@@ -123,7 +180,7 @@ final class Mirror implements Closeable {
             }
         }
         whole = true;
-        return Optional.of(take(new Update(newRevision, puts, List.copyOf(gone.keySet()))));
+        return take(new Update(newRevision, puts, List.copyOf(gone.keySet())));
     }
 
     /**
@@ -132,6 +189,9 @@ final class Mirror implements Closeable {
      * @return what changed, or nothing when it is old or from a stranger
      */
     Optional<Delta> advance(Update update) {
+        if (restored != null) {
+            restored.advance(update);
+        }
         if (stranger != null || !whole || update.revision() <= revision) {
             return Optional.empty();
         }
@@ -157,13 +217,22 @@ final class Mirror implements Closeable {
             return "the store has no key 'epoch', so it is not known to be Pilus' own: nothing is taken from it."
                     + " Start an identity-service, which writes it, or mend pilus.etcd.endpoints";
         }
+        if (store != null && from.isRestorationOf(store)) {
+            return newRevision > revision
+                    ? "the store was restored from a backup (" + store + " is " + from
+                            + " now): this node reports what it"
+                            + " has, and keeps all of it until every registered node has reported and that is in the store"
+                            + " again; the alarms of identity-service and ipam-service say what is missing"
+                    : "the store was restored from a backup to revision " + newRevision + ", this node has seen "
+                            + revision + ": everything is kept as it was. Restore with a higher --bump-revision";
+        }
         if (store != null && !store.equals(from)) {
             return "the store is " + from + ", this node knows " + store + ": everything is kept as it was. "
-                    + "Put the known store back or, if this one is meant, remove cluster.state and node.state from pilus.node.state-dir and restart the agent";
+                    + "Put the known store back, or a backup of it by 'pilus restore'; or, if this one is meant, remove cluster.state and node.state from pilus.node.state-dir and restart the agent";
         }
         if (store != null && newRevision < revision) {
             return "the store is at revision " + newRevision + ", this node has seen " + revision
-                    + ": it was put back from an older backup, and everything is kept as it was. Put back one that is as new or,"
+                    + ": it was put back from an older backup, and everything is kept as it was. Put it back by 'pilus restore' or,"
                     + " if this one is meant, remove cluster.state and node.state from pilus.node.state-dir and restart the agent";
         }
         return null;

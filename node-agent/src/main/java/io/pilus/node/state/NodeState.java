@@ -1,5 +1,6 @@
 package io.pilus.node.state;
 
+import io.pilus.contract.Key;
 import io.pilus.etcd.StoreId;
 import io.pilus.node.NodeConfig;
 import jakarta.annotation.PreDestroy;
@@ -23,6 +24,7 @@ public class NodeState {
     private final Mirror nodeMirror;
     private final ClusterView cluster;
     private final NodeView node;
+    private Runnable adoption = () -> {};
 
     NodeState(NodeConfig config, Clock clock) {
         Path directory = config.stateDir();
@@ -70,6 +72,37 @@ public class NodeState {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** What became of the known store when a backup was put back, while this node has not adopted that. */
+    public Optional<StoreId> restored() {
+        lock.lock();
+        try {
+            Optional<StoreId> ofNode = nodeMirror.restored();
+            Optional<StoreId> ofCluster = clusterMirror.restored().or(clusterMirror::store);
+            return ofNode.filter(store -> ofCluster.equals(Optional.of(store)));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A key under {@code nodes/} of the store that answers, adopted or not. Only with {@link #restored}, or when there is no stranger. */
+    public Optional<Entry> newestOfNode(Key<?> key) {
+        return nodeMirror.newest(key.path());
+    }
+
+    /** As {@link #newestOfNode}, under {@code cluster/}. */
+    public Optional<Entry> newestOfCluster(Key<?> key) {
+        return clusterMirror.newest(key.path());
+    }
+
+    /** Takes the restored store as the one that this node knows, and has everybody follow. Called with the lock held. */
+    public void adopt() {
+        adoption.run();
+    }
+
+    void onAdopt(Runnable action) {
+        adoption = action;
     }
 
     /** What keeps the state from the disk; empty while nothing does. */

@@ -51,6 +51,7 @@ class StateChannels {
         this.state = state;
         // injected with the highest priority first
         this.listeners = listeners.reversed();
+        state.onAdopt(this::adopt);
     }
 
     /** Before the channels start: the kernel follows what is on disk, with or without a store. */
@@ -115,15 +116,27 @@ class StateChannels {
                                     .toList());
                 case EtcdChange.Revision revision -> mirror.advance(update(revision));
             };
-            delta.ifPresent(changed -> {
-                if (mirror == state.nodeMirror()) {
-                    state.node().index(changed);
-                }
-                listeners.forEach(listener -> tell(listener, changed, tell));
-            });
+            delta.ifPresent(changed -> follow(changed, mirror, tell));
         } finally {
             state.lock().unlock();
         }
+    }
+
+    private void follow(Delta changed, Mirror mirror, BiConsumer<StateListener, Delta> tell) {
+        if (mirror == state.nodeMirror()) {
+            state.node().index(changed);
+        }
+        listeners.forEach(listener -> tell(listener, changed, tell));
+    }
+
+    private void adopt() {
+        state.clusterMirror()
+                .adopt()
+                .ifPresent(changed -> follow(changed, state.clusterMirror(), StateListener::clusterChanged));
+        state.nodeMirror()
+                .adopt()
+                .ifPresent(changed ->
+                        follow(changed, state.nodeMirror(), (listener, delta) -> listener.nodeChanged(delta)));
     }
 
     private void retry() {

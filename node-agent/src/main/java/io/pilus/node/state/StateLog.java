@@ -98,6 +98,15 @@ final class StateLog implements Closeable {
         return channel == null || end - snapshotBytes > Math.max(MIN_TAIL_BYTES, snapshotBytes);
     }
 
+    /** Takes no revision more before a {@link #snapshot}: what follows is another store's. The file stays as it is until then. */
+    void restart() {
+        try {
+            closeChannel();
+        } catch (IOException e) {
+            channel = null;
+        }
+    }
+
     /**
      * Replaces the file by a snapshot; it is on the disk when this returns.
      *

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MirrorTest {
 
     private static final StoreId KNOWN = new StoreId("7c1f", 0, 0xabcL);
+    private static final StoreId RESTORED = new StoreId("7c1f", 1, 0xbcdL);
 
     @TempDir
     Path directory;
@@ -64,7 +65,58 @@ class MirrorTest {
 
     @Test
     void aRestoredStoreIsAStranger() throws IOException {
-        assertStranger(new StoreId("7c1f", 1, 0xabcL), 99, "the store is 7c1f/1/abc, this node knows 7c1f/0/abc");
+        assertStranger(RESTORED, 99, "the store was restored from a backup (7c1f/0/abc is 7c1f/1/bcd now)");
+    }
+
+    @Test
+    void aRestoredStoreIsFollowedBesideTheKnownOneUntilItIsAdopted() throws IOException {
+        try (Mirror mirror = synced(entry("/a", 3), entry("/b", 4), entry("/c", 5))) {
+            mirror.replace(RESTORED, 1010, List.of(entry("/a", 3), entry("/b", 4)));
+            mirror.advance(new Update(1011, List.of(entry("/c", 1011)), List.of()));
+            mirror.advance(new Update(1012, List.of(), List.of("/b")));
+
+            assertThat(mirror.entries()).containsOnlyKeys("/a", "/b", "/c");
+            assertThat(mirror.restored()).contains(RESTORED);
+            assertThat(mirror.newest("/b")).isEmpty();
+
+            assertThat(mirror.adopt())
+                    .contains(new Delta(
+                            1012,
+                            List.of(new Delta.Put(entry("/c", 1011), entry("/c", 5))),
+                            List.of(entry("/b", 4))));
+            assertThat(mirror.store()).contains(RESTORED);
+            assertThat(mirror.stranger()).isEmpty();
+            assertThat(mirror.advance(new Update(1013, List.of(entry("/d", 1013)), List.of())))
+                    .isPresent();
+        }
+
+        try (Mirror mirror = open()) {
+            assertThat(mirror.store()).contains(RESTORED);
+            assertThat(mirror.entries()).containsOnlyKeys("/a", "/c", "/d");
+        }
+    }
+
+    @Test
+    void aRestoredStoreIsOnlyAdoptedWhenItsRevisionWasRaised() throws IOException {
+        try (Mirror mirror = synced(entry("/a", 3))) {
+            mirror.replace(RESTORED, 9, List.of());
+
+            assertThat(mirror.restored()).isEmpty();
+            assertThat(mirror.adopt()).isEmpty();
+            assertThat(mirror.stranger())
+                    .hasValueSatisfying(text -> assertThat(text).contains("--bump-revision"));
+        }
+    }
+
+    @Test
+    void theKnownStoreIsNotLeftForARestoredOneThatWentAgain() throws IOException {
+        try (Mirror mirror = synced(entry("/a", 3))) {
+            mirror.replace(RESTORED, 1010, List.of());
+            mirror.replace(KNOWN, 11, List.of(entry("/a", 3)));
+
+            assertThat(mirror.adopt()).isEmpty();
+            assertThat(mirror.store()).contains(KNOWN);
+        }
     }
 
     @Test

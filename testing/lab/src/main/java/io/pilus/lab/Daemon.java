@@ -1,5 +1,6 @@
 package io.pilus.lab;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -23,6 +24,7 @@ public final class Daemon {
             exec setsid nsenter --net="/run/netns/$netns" -- "$@\"""";
 
     private static final int LAST_WORDS = 4_000;
+    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Spec spec;
     private @Nullable Process process;
@@ -34,6 +36,20 @@ public final class Daemon {
     /** Not started yet. */
     static Daemon prepare(Spec spec) {
         return new Daemon(spec);
+    }
+
+    /** One that another process started, to be started again; {@link RecordedProcess} ends it. */
+    static Daemon noted(Path note) {
+        try {
+            return new Daemon(JSON.readValue(note.toFile(), Spec.class));
+        } catch (IOException e) {
+            throw new LabException("it is not known how to start " + note.getFileName(), e);
+        }
+    }
+
+    /** Ends it, whoever started it. */
+    void endRecorded() {
+        RecordedProcess.read(spec.record()).ifPresent(RecordedProcess::kill);
     }
 
     /** Starts it, for the first time or after {@link #kill} or {@link #terminate}. */
@@ -52,6 +68,8 @@ public final class Daemon {
         builder.environment().putAll(spec.environment());
         try {
             Files.deleteIfExists(spec.record());
+            Files.createDirectories(spec.note().getParent());
+            Files.writeString(spec.note(), JSON.writeValueAsString(spec));
             process = builder.start();
         } catch (IOException e) {
             throw new LabException("could not start " + spec.name(), e);
@@ -143,5 +161,11 @@ public final class Daemon {
             Path record,
             Path log,
             Map<String, String> environment,
-            List<String> command) {}
+            List<String> command) {
+
+        /** Where it is written how to start it. */
+        Path note() {
+            return record.resolveSibling("../commands").resolve(name).normalize();
+        }
+    }
 }

@@ -17,6 +17,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -30,6 +31,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +53,7 @@ public final class Lab implements AutoCloseable {
 
     /** A stopped agent may be resumed or started again. */
     private static final Duration DETACH_PATIENCE = Duration.ofMinutes(3);
+    private static final String PEER_URL = "http://127.0.0.1:2380";
 
     private final LabConfig config;
     private final Path directory;
@@ -104,6 +107,74 @@ public final class Lab implements AutoCloseable {
         } catch (IOException e) {
             throw new LabException("could not unlock lab " + name, e);
         }
+    }
+
+    /** Writes a backup of the lab's store. */
+    public StoreBackup.Summary backup(Path file) {
+        return StoreBackup.save(etcdUri().toString(), file);
+    }
+
+    /** Puts a backup back: services and etcd end, and start again on it. Agents run on. */
+    public StoreBackup.Restored restore(Path backup) {
+        List<Daemon> services = config.services().stream()
+                .flatMap(service -> replicas(service).stream())
+                .toList();
+        StoreBackup.Restored restored = restore(directory, etcd(), services, Daemon::kill, backup);
+        awaitEtcd();
+        services.forEach(Daemon::start);
+        config.services().forEach(this::awaitReady);
+        return restored;
+    }
+
+    /** As {@link #restore(Path)}, on a lab that was left running. */
+    public static StoreBackup.Restored restore(LabState lab, Path backup, Progress progress) {
+        Path directory = LabState.LABS.resolve(lab.name());
+        try (FileChannel _ = lock(lab.name())) {
+            Path notes = directory.resolve("commands");
+            Daemon etcd = Daemon.noted(notes.resolve("etcd"));
+            Map<Service, Daemon> services = new EnumMap<>(Service.class);
+            for (Service service : Service.values()) {
+                services.put(service, Daemon.noted(notes.resolve(service.module())));
+            }
+            progress.say("stopping services and etcd");
+            StoreBackup.Restored restored =
+                    restore(directory, etcd, List.copyOf(services.values()), Daemon::endRecorded, backup);
+            progress.say("starting etcd on the backup");
+            new Readiness(etcd, Rest.at(lab.etcd()), "/readyz", progress).await();
+            services.values().forEach(Daemon::start);
+            services.forEach((service, daemon) ->
+                    new Readiness(daemon, Rest.at(lab.uri(service)), "/q/health/ready", progress).await());
+            return restored;
+        } catch (IOException e) {
+            throw new LabException("could not unlock lab " + lab.name(), e);
+        }
+    }
+
+    /** The services first: none shall see another store than the one that it knows. Whatever comes of it, etcd runs afterwards. */
+    private static StoreBackup.Restored restore(
+            Path directory, Daemon etcd, List<Daemon> services, Consumer<Daemon> end, Path backup) {
+        StoreBackup.check(backup);
+        services.forEach(end);
+        end.accept(etcd);
+        try {
+            return StoreBackup.replace(
+                    backup, StoreBackup.Member.alone(directory.resolve("etcd"), "lab", PEER_URL), StoreBackup.BUMP);
+        } catch (RuntimeException e) {
+            services.forEach(Daemon::start);
+            throw e;
+        } finally {
+            etcd.start();
+        }
+    }
+
+    /** Where etcd's data lies. */
+    public Path etcdData() {
+        return directory.resolve("etcd");
+    }
+
+    /** Waits until etcd serves, after it was started again. */
+    public void awaitEtcd() {
+        new Readiness(etcd(), Rest.at(etcdUri()), "/readyz", config.progress()).await();
     }
 
     /** Ends everything, and leaves nothing behind; also done when this process is interrupted. */
@@ -285,7 +356,7 @@ public final class Lab implements AutoCloseable {
 
     /** Waits until etcd, the services and the agents are ready. */
     public void awaitReady() {
-        etcdReadiness().await();
+        awaitEtcd();
         config.services().forEach(this::awaitReady);
         nodes.values().forEach(Node::awaitReady);
     }
@@ -399,30 +470,21 @@ public final class Lab implements AutoCloseable {
     }
 
     private void startEtcd() {
-        Path data = etcdData();
-        smallDisk(data);
+        smallDisk(etcdData());
         List<String> command = new ArrayList<>(List.of(
                 EtcdBinary.etcd().toString(),
                 "--name=lab",
-                "--data-dir=" + data,
+                "--data-dir=" + etcdData(),
                 "--listen-client-urls=http://0.0.0.0:" + ETCD_PORT,
                 "--advertise-client-urls=" + etcdUri(),
-                "--listen-peer-urls=http://127.0.0.1:2380",
-                "--initial-advertise-peer-urls=http://127.0.0.1:2380",
-                "--initial-cluster=lab=http://127.0.0.1:2380"));
+                "--listen-peer-urls=" + PEER_URL,
+                "--initial-advertise-peer-urls=" + PEER_URL,
+                "--initial-cluster=lab=" + PEER_URL));
         if (!config.production()) {
             command.add("--unsafe-no-fsync");
         }
         controlPlane.put("etcd", daemon("etcd", ETCD, null, Map.of(), command));
-        etcdReadiness().await();
-    }
-
-    private Path etcdData() {
-        return directory.resolve("etcd");
-    }
-
-    private Readiness etcdReadiness() {
-        return new Readiness(etcd(), Rest.at(etcdUri()), "/readyz", config.progress());
+        awaitEtcd();
     }
 
     private void startService(Service service, int replica) {
@@ -540,6 +602,7 @@ public final class Lab implements AutoCloseable {
             ObjectNode pool = JSON.createObjectNode();
             ArrayNode ranges = pool.putArray("ranges");
             config.pool().forEach(ranges::add);
+            config.blocks().forEach(pool::put);
             rest(Service.IPAM).put("/v1/pools/default", pool.toString()).orThrow();
         }
     }

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param pool the ranges of the default pool
  * @param diskMebibytes what the disks of etcd and of the agents hold; 0 for as much as the machine's
  * @param ownClocks whether services and agents have clocks that can be set
+ * @param blocks how large the blocks of the default pool are, by the pool's members; empty for the usual size
  * @param keepFailed whether a lab that could not be started stays for inspection
  */
 public record LabConfig(
@@ -40,6 +41,7 @@ public record LabConfig(
         List<String> pool,
         int diskMebibytes,
         boolean ownClocks,
+        Map<String, Integer> blocks,
         boolean keepFailed,
         Progress progress) {
 
@@ -59,6 +61,7 @@ public record LabConfig(
         services = Set.copyOf(services);
         agentSettings = Map.copyOf(agentSettings);
         pool = List.copyOf(pool);
+        blocks = Map.copyOf(blocks);
     }
 
     /** Two nodes with VXLAN between them, all services. */
@@ -108,6 +111,7 @@ public record LabConfig(
         private List<String> pool = List.of("10.244.0.0/16", "fd00:10:244::/48");
         private int diskMebibytes;
         private boolean ownClocks;
+        private Map<String, Integer> blocks = Map.of();
         private boolean keepFailed;
         private Progress progress = Progress.SILENT;
 
@@ -175,6 +179,12 @@ public record LabConfig(
             return this;
         }
 
+        /** Sixteen addresses of each family. */
+        public Builder smallBlocks() {
+            this.blocks = Map.of("blockLengthIpv4", 28, "blockLengthIpv6", 124);
+            return this;
+        }
+
         public Builder keepFailed() {
             this.keepFailed = true;
             return this;
@@ -200,6 +210,7 @@ public record LabConfig(
                     pool,
                     diskMebibytes,
                     ownClocks,
+                    blocks,
                     keepFailed,
                     progress);
         }

@@ -64,6 +64,15 @@ public record LabState(
         }
     }
 
+    /** Where the service's REST is. */
+    public URI uri(Service service) {
+        return switch (service) {
+            case IDENTITY -> identity;
+            case POLICY -> policy;
+            case IPAM -> ipam;
+        };
+    }
+
     void write(Path directory) {
         try {
             Path next = directory.resolve("lab.json.new");

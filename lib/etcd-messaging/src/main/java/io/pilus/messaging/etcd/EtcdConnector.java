@@ -6,6 +6,7 @@ import io.etcd.jetcd.Client;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.pilus.etcd.EtcdClients;
 import io.pilus.etcd.EtcdConfig;
+import io.pilus.etcd.StoreGuard;
 import io.smallrye.common.annotation.Identifier;
 import io.smallrye.reactive.messaging.annotations.ConnectorAttribute;
 import io.smallrye.reactive.messaging.connector.InboundConnector;
@@ -18,6 +19,7 @@ import jakarta.enterprise.inject.Any;
 import jakarta.enterprise.inject.Instance;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Flow;
 import javax.net.ssl.SSLException;
@@ -59,6 +61,13 @@ import org.eclipse.microprofile.reactive.messaging.spi.Connector;
         description =
                 "Identifier of a ResumePoint bean that says where to go on; without it the channel begins with a Snapshot")
 @ConnectorAttribute(
+        name = "strangers",
+        type = "string",
+        direction = INCOMING,
+        defaultValue = "refuse",
+        description =
+                "What to do with another store than the one that was met first: refuse (nothing is handed on until the known one is back), deliver (a Snapshot of it)")
+@ConnectorAttribute(
         name = "failure-strategy",
         type = "string",
         direction = INCOMING,
@@ -74,12 +83,19 @@ public class EtcdConnector implements InboundConnector, OutboundConnector, Healt
     private final Client client;
     private final EtcdConfig etcd;
     private final Instance<ResumePoint> resumePoints;
+    private final StoreGuard guard;
     private final MeterRegistry registry;
 
-    EtcdConnector(Client client, EtcdConfig etcd, @Any Instance<ResumePoint> resumePoints, MeterRegistry registry) {
+    EtcdConnector(
+            Client client,
+            EtcdConfig etcd,
+            @Any Instance<ResumePoint> resumePoints,
+            StoreGuard guard,
+            MeterRegistry registry) {
         this.client = client;
         this.etcd = etcd;
         this.resumePoints = resumePoints;
+        this.guard = guard;
         this.registry = registry;
     }
 
@@ -99,6 +115,7 @@ public class EtcdConnector implements InboundConnector, OutboundConnector, Healt
                     etcd,
                     EtcdClients.tls(etcd),
                     attributes.getResume().map(this::resumePoint),
+                    refusesStrangers(attributes) ? Optional.of(guard) : Optional.empty(),
                     registry);
             incoming.add(channel);
             return channel.stream();
@@ -137,6 +154,16 @@ public class EtcdConnector implements InboundConnector, OutboundConnector, Healt
                     "attribute resume: there is no bean ResumePoint with @Identifier(\"" + name + "\")");
         }
         return found.get();
+    }
+
+    private static boolean refusesStrangers(EtcdConnectorIncomingConfiguration attributes) {
+        return switch (attributes.getStrangers()) {
+            case "refuse" -> true;
+            case "deliver" -> false;
+            default ->
+                throw new IllegalArgumentException("channel " + attributes.getChannel()
+                        + ": strangers is refuse or deliver, not '" + attributes.getStrangers() + "'");
+        };
     }
 
     private static EtcdIncomingChannel.FailureStrategy strategy(EtcdConnectorIncomingConfiguration attributes) {

@@ -12,6 +12,7 @@ import io.netty.handler.ssl.SslContext;
 import io.pilus.contract.Keys;
 import io.pilus.contract.v1.Epoch;
 import io.pilus.etcd.EtcdConfig;
+import io.pilus.etcd.StoreGuard;
 import io.pilus.etcd.StoreId;
 import io.pilus.messaging.etcd.wire.KeyValue;
 import io.pilus.messaging.etcd.wire.RangeRequest;
@@ -84,6 +85,15 @@ final class EtcdIncomingChannel {
     /** What tells one store from another, without and with an id of Pilus. */
     private record Identity(long etcdClusterId, @Nullable StoreId store) {}
 
+    /** Another store answers, from which nothing may be taken. */
+    private static final class StrangerException extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        StrangerException(String message) {
+            super(message);
+        }
+    }
+
     /** The consumer has had no room for too long. */
     private static final class StalledException extends Exception {
         private static final long serialVersionUID = 1;
@@ -93,6 +103,7 @@ final class EtcdIncomingChannel {
     private final EtcdConfig etcd;
     private final Optional<SslContext> tls;
     private final Optional<ResumePoint> resume;
+    private final Optional<StoreGuard> guard;
     private final ChannelMetrics metrics;
     private final ChangeBuffer buffer;
     private final ChannelHealth reading;
@@ -118,11 +129,13 @@ final class EtcdIncomingChannel {
             EtcdConfig etcd,
             Optional<SslContext> tls,
             Optional<ResumePoint> resume,
+            Optional<StoreGuard> guard,
             MeterRegistry registry) {
         this.settings = settings;
         this.etcd = etcd;
         this.tls = tls;
         this.resume = resume;
+        this.guard = guard;
         this.buffer = new ChangeBuffer(settings.bufferBytes(), settings.bufferRevisions());
         this.metrics = ChannelMetrics.incoming(registry, settings.name(), buffer);
         this.reading = new ChannelHealth(settings.name(), "has not reached etcd yet");
@@ -217,6 +230,7 @@ final class EtcdIncomingChannel {
                 connection.txn(TxnRequest.newBuilder().addSuccess(epochRange()).build());
         long epochSeen = now.getHeader().getRevision();
         metrics.seen(epochSeen);
+        check(now);
         if (relist || position == 0 || epochSeen < position || !identity(now).equals(known)) {
             epochSeen = list(connection);
         }
@@ -310,6 +324,7 @@ final class EtcdIncomingChannel {
                             .addSuccess(epochRange())
                             .addSuccess(RequestOp.newBuilder().setRange(request))
                             .build());
+                    check(both);
                     first = both;
                     page = both.getResponses(1).getRange();
                 } else {
@@ -357,6 +372,23 @@ final class EtcdIncomingChannel {
         return RequestOp.newBuilder()
                 .setRange(RangeRequest.newBuilder().setKey(EtcdConnection.bytes(Keys.EPOCH.path())))
                 .build();
+    }
+
+    private void check(TxnResponse answer) {
+        if (guard.isPresent()) {
+            List<KeyValue> found = answer.getResponses(0).getRange().getKvsList();
+            guard.get()
+                    .check(
+                            identity(answer).store(),
+                            found.isEmpty()
+                                    ? null
+                                    : ByteSequence.from(found.getFirst().getValue()),
+                            answer.getHeader().getRevision(),
+                            position)
+                    .ifPresent(reason -> {
+                        throw new StrangerException(reason);
+                    });
+        }
     }
 
     private static Identity identity(TxnResponse answer) {

@@ -2,17 +2,23 @@ package io.pilus.messaging.etcd;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.etcd.jetcd.ByteSequence;
 import io.etcd.jetcd.Client;
 import io.etcd.jetcd.KeyValue;
 import io.etcd.jetcd.options.GetOption;
+import io.pilus.contract.Keys;
+import io.pilus.contract.v1.Compiled;
 import io.pilus.etcd.EpochStore;
 import io.pilus.etcd.EtcdClients;
 import io.pilus.etcd.EtcdStore;
+import io.pilus.etcd.StoreChangedException;
+import io.pilus.etcd.StoreGuard;
 import io.pilus.etcd.StoreId;
 import io.pilus.testing.etcd.EtcdProcess;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -103,6 +109,103 @@ class BadDaysIT {
                     .untilAsserted(() ->
                             assertThat(listener.snapshots().getLast().store()).isEqualTo(restored));
             assertThat(restored.restores()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void aGuardedChannelHandsOnNothingOfAnEmptyStoreAndGoesOnWhenTheKnownOneIsBack(@TempDir Path directory)
+            throws Exception {
+        var restored = new AtomicBoolean();
+        var guard = new StoreGuard(() -> restored.set(true));
+        try (var etcd = EtcdProcess.start();
+                Client client = open(etcd)) {
+            var store = new EtcdStore(client, new TestConfig(etcd.endpoints()), guard);
+            epochs(etcd, client).findOrCreate();
+            put(client, "a", "1");
+            try (var listener = Listener.guarded(new TestConfig(etcd.endpoints()), PREFIX, guard)) {
+                await().atMost(LONG).until(() -> listener.health().isOk());
+                Path own = directory.resolve("own");
+
+                etcd.kill();
+                Files.move(etcd.dataDirectory(0), own);
+                etcd.restart();
+                put(client, "b", "1");
+
+                await().atMost(LONG)
+                        .until(() -> guard.refusal().filter(text -> text.contains("no key 'epoch'")).isPresent());
+                await().atMost(LONG).until(() -> !listener.health().isOk());
+                assertThatThrownBy(() -> store.transaction().delete(Keys.COMPILED).commit())
+                        .isInstanceOf(StoreChangedException.class);
+                assertThat(listener.state()).isEqualTo(Map.of(PREFIX + "a", "1"));
+
+                etcd.kill();
+                Files.move(etcd.dataDirectory(0), directory.resolve("foreign"));
+                Files.move(own, etcd.dataDirectory(0));
+                etcd.restart();
+
+                await().atMost(LONG).until(() -> listener.health().isOk());
+                put(client, "c", "1");
+                await().atMost(LONG)
+                        .until(() -> listener.state().equals(Map.of(PREFIX + "a", "1", PREFIX + "c", "1")));
+                store.transaction().delete(Keys.COMPILED).commit();
+                assertThat(restored).isFalse();
+            }
+        }
+    }
+
+    @Test
+    void aRestoredStoreEndsAGuardedProcessBeforeItWritesThere(@TempDir Path directory) throws Exception {
+        var restored = new AtomicBoolean();
+        var guard = new StoreGuard(() -> restored.set(true));
+        try (var etcd = EtcdProcess.start();
+                Client client = open(etcd)) {
+            var store = new EtcdStore(client, new TestConfig(etcd.endpoints()), guard);
+            epochs(etcd, client).findOrCreate();
+            try (var listener = Listener.guarded(new TestConfig(etcd.endpoints()), PREFIX, guard)) {
+                await().atMost(LONG).until(() -> listener.health().isOk());
+                Path snapshot = directory.resolve("snapshot");
+                etcd.save(snapshot);
+                put(client, "a", "1");
+                await().atMost(LONG).until(() -> listener.state().containsKey(PREFIX + "a"));
+                etcd.kill();
+                etcd.restore(snapshot, "--bump-revision=1000", "--mark-compacted", "--initial-cluster-token=again");
+                etcd.restart();
+                epochs(etcd, client).countRestore();
+
+                await().atMost(LONG).untilTrue(restored);
+                assertThatThrownBy(() -> store.transaction().delete(Keys.COMPILED).commit())
+                        .isInstanceOf(StoreChangedException.class)
+                        .hasMessageContaining("restored from a backup");
+                assertThat(listener.state()).containsKey(PREFIX + "a");
+            }
+        }
+    }
+
+    @Test
+    void aTransactionOfAProcessThatHasNotNoticedDoesNothingInAnotherStore(@TempDir Path directory) throws Exception {
+        try (var etcd = EtcdProcess.start();
+                Client client = open(etcd)) {
+            var guard = new StoreGuard(() -> {});
+            var store = new EtcdStore(client, new TestConfig(etcd.endpoints()), guard);
+            StoreId known = epochs(etcd, client).findOrCreate();
+            ByteSequence epoch = client.getKVClient()
+                    .get(text(Keys.EPOCH.path()))
+                    .join()
+                    .getKvs()
+                    .getFirst()
+                    .getValue();
+            assertThat(guard.check(known, epoch, 2, 0)).isEmpty();
+            etcd.kill();
+            Files.move(etcd.dataDirectory(0), directory.resolve("own"));
+            etcd.restart();
+            epochs(etcd, client).findOrCreate();
+
+            assertThatThrownBy(() -> store.transaction()
+                            .put(Keys.COMPILED, Compiled.getDefaultInstance())
+                            .commit())
+                    .isInstanceOf(StoreChangedException.class);
+            assertThat(client.getKVClient().get(text(Keys.COMPILED.path())).join().getKvs())
+                    .isEmpty();
         }
     }
 

@@ -2,6 +2,7 @@ package io.pilus.messaging.etcd;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.pilus.etcd.EtcdConfig;
+import io.pilus.etcd.StoreGuard;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.reactive.messaging.health.HealthReport;
 import java.util.List;
@@ -26,8 +27,9 @@ final class Listener implements AutoCloseable {
             EtcdConfig etcd,
             EtcdIncomingChannel.Settings settings,
             Optional<ResumePoint> resume,
+            Optional<StoreGuard> guard,
             Consumer<EtcdChange> consumer) {
-        channel = new EtcdIncomingChannel(settings, etcd, Optional.empty(), resume, registry);
+        channel = new EtcdIncomingChannel(settings, etcd, Optional.empty(), resume, guard, registry);
         Multi.createFrom()
                 .publisher(channel.stream())
                 .subscribe()
@@ -35,15 +37,20 @@ final class Listener implements AutoCloseable {
     }
 
     static Listener on(EtcdConfig etcd, String prefix) {
-        return new Listener(etcd, settings(prefix), Optional.empty(), change -> {});
+        return new Listener(etcd, settings(prefix), Optional.empty(), Optional.empty(), change -> {});
+    }
+
+    static Listener guarded(EtcdConfig etcd, String prefix, StoreGuard guard) {
+        return new Listener(etcd, settings(prefix), Optional.empty(), Optional.of(guard), change -> {});
     }
 
     static Listener resuming(EtcdConfig etcd, String prefix, ResumePoint.Position from) {
-        return new Listener(etcd, settings(prefix), Optional.of(() -> Optional.of(from)), change -> {});
+        return new Listener(
+                etcd, settings(prefix), Optional.of(() -> Optional.of(from)), Optional.empty(), change -> {});
     }
 
     static Listener with(EtcdConfig etcd, EtcdIncomingChannel.Settings settings, Consumer<EtcdChange> consumer) {
-        return new Listener(etcd, settings, Optional.empty(), consumer);
+        return new Listener(etcd, settings, Optional.empty(), Optional.empty(), consumer);
     }
 
     static EtcdIncomingChannel.Settings settings(String prefix) {
