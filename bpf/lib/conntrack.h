@@ -11,15 +11,16 @@
 
 struct connections {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 262144);
+	__uint(max_entries, 32768);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct pilus_ct_key);
 	__type(value, struct pilus_ct_entry);
 } ct_current_v1 SEC(".maps");
 
 /*
- * Slot 0: the table in use; slot 1: the one that it replaces while that is
- * drained. So growth reloads no program and loses no connection.
+ * Slot 0: the table in use; slot 1: the smaller one that it replaces, while the
+ * agent moves what is in there. So growth reloads no program and loses no
+ * connection. What both have means what slot 0 says.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -175,18 +176,24 @@ static __noinline void ct_insert(struct packet *p)
 	bpf_map_update_elem(&ct_overflow_v1, &p->key, &p->entry, BPF_ANY);
 }
 
-static __always_inline bool ct_forget_in(__u32 slot,
+static __always_inline void ct_forget_in(__u32 slot,
 					 const struct pilus_ct_key *key)
 {
 	void *table = bpf_map_lookup_elem(&ct_v1, &slot);
 
-	return table && !bpf_map_delete_elem(table, key);
+	if (table)
+		bpf_map_delete_elem(table, key);
 }
 
-/* A reset connection is over at once; what may still come is judged anew. */
+/*
+ * A reset connection is over at once; what may still come is judged anew. No
+ * table may keep it: an older entry of the same ends would come to light again.
+ */
 static __noinline void ct_forget(const struct pilus_ct_key *key)
 {
-	if (!ct_forget_in(0, key) && !ct_forget_in(1, key))
+	ct_forget_in(0, key);
+	ct_forget_in(1, key);
+	if (ct_has_overflowed())
 		bpf_map_delete_elem(&ct_overflow_v1, key);
 }
 

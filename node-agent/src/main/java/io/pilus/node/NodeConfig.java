@@ -47,6 +47,21 @@ public interface NodeConfig {
     @Min(0)
     int connectionRate();
 
+    /** How many connections the table of a node that has just booted has room for; it grows as it fills. */
+    @WithDefault("32768")
+    @Min(1024)
+    int initialConnections();
+
+    /** How many connections the table may grow to; what comes beyond has a small table where new ones displace each other. */
+    @WithDefault("262144")
+    @Min(1024)
+    int maxConnections();
+
+    /** How many entries each of the datapath's maps of workloads, addresses and policy may grow to. */
+    @WithDefault("1048576")
+    @Min(1024)
+    int maxMapEntries();
+
     /** How many flow events each workload may cause in a second; all packets are counted anyway. 0 for any number. */
     @WithDefault("500")
     @Min(0)

@@ -1,11 +1,18 @@
 package io.pilus.libbpf;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import jnr.constants.platform.Errno;
 import org.jspecify.annotations.Nullable;
 
@@ -20,14 +27,31 @@ public final class BpfMap implements AutoCloseable {
 
     private static final int BATCH = 1024;
 
+    /** Where struct bpf_map_info has btf_id, before the types of key and value. */
+    private static final int BTF_ID = 64;
+
+    private static final int NAME_BYTES = 16;
+    private static final String MEMORY = "memlock:";
+    private static final int CLOEXEC = 0x80000;
+
     private final String name;
     private final int fd;
     private final boolean owned;
     private final int type;
     private final int keySize;
     private final int valueSize;
-    private final int maxEntries;
-    private final int id;
+
+    /** Held exclusively while another map takes this one's place. */
+    private final ReentrantReadWriteLock place = new ReentrantReadWriteLock();
+
+    private volatile int maxEntries;
+    private volatile int id;
+    private volatile @Nullable Growth growth;
+
+    /** What {@link #count} needs to know of an empty map and of an entry; made when first asked. */
+    private @Nullable Footprint footprint;
+
+    private record Footprint(long empty, long entry) {}
 
     /** What {@link #update} does where the key exists or does not. */
     public enum Mode {
@@ -40,6 +64,16 @@ public final class BpfMap implements AutoCloseable {
         Mode(long flags) {
             this.flags = flags;
         }
+    }
+
+    /** Makes room in a map that is full. */
+    @FunctionalInterface
+    public interface Growth {
+        /**
+         * @param entries how many it has room for
+         * @return whether it has room for more now
+         */
+        boolean grow(BpfMap full, int entries);
     }
 
     /** A key and its value. */
@@ -78,16 +112,122 @@ public final class BpfMap implements AutoCloseable {
         return new BpfMap("map " + id, fd, true);
     }
 
+    /** From now on, what finds this map full asks for room first. */
+    public void whenFull(Growth asked) {
+        growth = asked;
+    }
+
+    /**
+     * Another map takes this one's place, for everybody who has this object. While it is prepared, nobody writes here.
+     *
+     * @param prepared gives the map, which has what this one has and is wherever this one was
+     */
+    public void replace(Supplier<BpfMap> prepared) {
+        place.writeLock().lock();
+        try (BpfMap successor = prepared.get()) {
+            if (LibC.INSTANCE.dup3(successor.fd, fd, CLOEXEC) < 0) {
+                throw new BpfException("dup3", name, Kernel.errno());
+            }
+            synchronized (this) {
+                id = successor.id;
+                maxEntries = successor.maxEntries;
+                footprint = null;
+            }
+        } finally {
+            place.writeLock().unlock();
+        }
+    }
+
+    private <T> T here(Supplier<T> operation) {
+        place.readLock().lock();
+        try {
+            return operation.get();
+        } finally {
+            place.readLock().unlock();
+        }
+    }
+
+    private void withRoom(Supplier<Integer> operation, String call) {
+        while (true) {
+            int entries = maxEntries;
+            int result = here(operation);
+            boolean full = result == -Errno.E2BIG.intValue() || result == -Errno.ENOSPC.intValue();
+            Growth asked = growth;
+            if (!full || asked == null || place.getReadHoldCount() > 0 || !asked.grow(this, entries)) {
+                Kernel.check(result, call, name);
+                return;
+            }
+        }
+    }
+
+    /**
+     * A new map of the same kind and types without entries, which the caller closes.
+     *
+     * @throws BpfException when the kernel has no memory for it
+     */
+    public BpfMap emptyCopy(int entries) {
+        ByteBuffer info = Kernel.info(fd, name);
+        int btf = info.getInt(BTF_ID);
+        int btfFd = btf == 0
+                ? -1
+                : Kernel.bpf(Kernel.BTF_GET_FD_BY_ID, Kernel.attributes().putInt(0, btf), "BPF_BTF_GET_FD_BY_ID", name);
+        try {
+            ByteBuffer wanted = Kernel.attributes()
+                    .putInt(0, type)
+                    .putInt(4, keySize)
+                    .putInt(8, info.getInt(12))
+                    .putInt(12, entries)
+                    .putInt(16, info.getInt(20))
+                    .put(28, info.array(), 24, NAME_BYTES);
+            if (btfFd >= 0) {
+                wanted.putInt(48, btfFd).putInt(52, info.getInt(BTF_ID + 4)).putInt(56, info.getInt(BTF_ID + 8));
+            }
+            return new BpfMap(name, Kernel.bpf(Kernel.MAP_CREATE, wanted, "BPF_MAP_CREATE", name), true);
+        } finally {
+            if (btfFd >= 0) {
+                Kernel.close(btfFd);
+            }
+        }
+    }
+
+    /** How many entries there are, of a hash that allocates them as they come: the kernel says how much memory they take. */
+    public synchronized int count() {
+        Footprint known = footprint;
+        if (known == null) {
+            try (BpfMap twin = emptyCopy(maxEntries)) {
+                long empty = twin.memory();
+                twin.update(new byte[keySize], new byte[valueSize]);
+                known = new Footprint(empty, twin.memory() - empty);
+            }
+            footprint = known;
+        }
+        return (int) ((memory() - known.empty()) / known.entry());
+    }
+
+    /** In bytes of the kernel. */
+    public long memory() {
+        Path info = Path.of("/proc/self/fdinfo", String.valueOf(fd));
+        try (Stream<String> lines = Files.lines(info)) {
+            return lines.filter(line -> line.startsWith(MEMORY))
+                    .map(line -> Long.parseLong(line.substring(MEMORY.length()).strip()))
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalStateException(info + " does not say how much memory the map takes"));
+        } catch (IOException e) {
+            throw new UncheckedIOException("read " + info, e);
+        }
+    }
+
     public Optional<byte[]> lookup(byte[] key) {
         byte[] value = new byte[valueSize];
-        return found(LibBpf.INSTANCE.bpf_map_lookup_elem(fd, key(key), value), "bpf_map_lookup_elem", value);
+        return found(
+                here(() -> LibBpf.INSTANCE.bpf_map_lookup_elem(fd, key(key), value)), "bpf_map_lookup_elem", value);
     }
 
     /** Removes the key and gives its last value, as one step. Not every type of map can. */
     public Optional<byte[]> take(byte[] key) {
         byte[] value = new byte[valueSize];
         return found(
-                LibBpf.INSTANCE.bpf_map_lookup_and_delete_elem(fd, key(key), value),
+                here(() -> LibBpf.INSTANCE.bpf_map_lookup_and_delete_elem(fd, key(key), value)),
                 "bpf_map_lookup_and_delete_elem",
                 value);
     }
@@ -112,7 +252,7 @@ public final class BpfMap implements AutoCloseable {
             throw new IllegalArgumentException(
                     "a value of %s has %d bytes, not %d".formatted(name, valueSize, value.length));
         }
-        Kernel.check(LibBpf.INSTANCE.bpf_map_update_elem(fd, key(key), value, mode.flags), "bpf_map_update_elem", name);
+        withRoom(() -> LibBpf.INSTANCE.bpf_map_update_elem(fd, key(key), value, mode.flags), "bpf_map_update_elem");
     }
 
     /** Many at once, some four times as fast as one by one; stops at the first that fails, keeping those before it. */
@@ -125,19 +265,30 @@ public final class BpfMap implements AutoCloseable {
                 keys.put(key(entry.key()));
                 values.put(entry.value());
             }
-            int[] count = {batch.size()};
-            int result = LibBpf.INSTANCE.bpf_map_update_batch(fd, keys.array(), values.array(), count, null);
-            if (isUnsupported(result)) {
-                batch.forEach(entry -> update(entry.key(), entry.value()));
-            } else {
-                Kernel.check(result, "bpf_map_update_batch", name);
+            withRoom(
+                    () -> {
+                        int[] count = {batch.size()};
+                        int result =
+                                LibBpf.INSTANCE.bpf_map_update_batch(fd, keys.array(), values.array(), count, null);
+                        return isUnsupported(result) ? updateOneByOne(batch) : result;
+                    },
+                    "bpf_map_update_batch");
+        }
+    }
+
+    private int updateOneByOne(List<Entry> entries) {
+        for (Entry entry : entries) {
+            int result = LibBpf.INSTANCE.bpf_map_update_elem(fd, entry.key(), entry.value(), Mode.ANY.flags);
+            if (result < 0) {
+                return result;
             }
         }
+        return 0;
     }
 
     /** Whether the key was there. */
     public boolean delete(byte[] key) {
-        int result = LibBpf.INSTANCE.bpf_map_delete_elem(fd, key(key));
+        int result = here(() -> LibBpf.INSTANCE.bpf_map_delete_elem(fd, key(key)));
         if (result == -Errno.ENOENT.intValue()) {
             return false;
         }
@@ -164,6 +315,21 @@ public final class BpfMap implements AutoCloseable {
     /** All keys with their values, as {@link #keys}; a thousand a call where the type of map can. */
     public List<Entry> entries() {
         List<Entry> entries = new ArrayList<>();
+        forEachBatch(entries::addAll);
+        return entries;
+    }
+
+    /** All keys with their values as {@link #entries}, without holding all of them at once. */
+    public void forEachBatch(Consumer<List<Entry>> consumer) {
+        place.readLock().lock();
+        try {
+            walk(consumer);
+        } finally {
+            place.readLock().unlock();
+        }
+    }
+
+    private void walk(Consumer<List<Entry>> consumer) {
         byte[] from = null;
         int room = Math.min(BATCH, maxEntries);
         while (true) {
@@ -173,7 +339,8 @@ public final class BpfMap implements AutoCloseable {
             int[] count = {room};
             int result = LibBpf.INSTANCE.bpf_map_lookup_batch(fd, from, next, keys, values, count, null);
             if (isUnsupported(result)) {
-                return entriesOneByOne();
+                consumer.accept(entriesOneByOne());
+                return;
             }
             if (result == -Errno.ENOSPC.intValue()) {
                 room *= 2; // a bucket of the hash holds more
@@ -183,13 +350,15 @@ public final class BpfMap implements AutoCloseable {
             if (!last) {
                 Kernel.check(result, "bpf_map_lookup_batch", name);
             }
+            List<Entry> batch = new ArrayList<>(count[0]);
             for (int i = 0; i < count[0]; i++) {
-                entries.add(new Entry(
+                batch.add(new Entry(
                         Arrays.copyOfRange(keys, i * keySize, (i + 1) * keySize),
                         Arrays.copyOfRange(values, i * valueSize, (i + 1) * valueSize)));
             }
+            consumer.accept(batch);
             if (last) {
-                return entries;
+                return;
             }
             from = next;
         }

@@ -87,10 +87,11 @@ public final class BpfObject implements AutoCloseable {
         return this;
     }
 
-    /** Uses an existing map in the place of one of its own. */
+    /** Uses an existing map in the place of one of its own. Once loaded, only of one that no program names. */
     public BpfObject reuse(BpfMap existing, String mapName) {
-        Kernel.check(
-                LIB.bpf_map__reuse_fd(raw(mapName), existing.descriptor()), "bpf_map__reuse_fd", name + ", " + mapName);
+        Pointer map = raw(mapName);
+        Kernel.check(LIB.bpf_map__reuse_fd(map, existing.descriptor()), "bpf_map__reuse_fd", name + ", " + mapName);
+        maps.computeIfPresent(mapName, (_, _) -> new BpfMap(mapName, LIB.bpf_map__fd(map), false));
         return this;
     }
 

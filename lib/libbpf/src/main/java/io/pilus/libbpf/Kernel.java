@@ -7,6 +7,8 @@ import jnr.ffi.LastError;
 /** bpf(2) for what libbpf 1.1 has no call, and what every caller does with results. */
 final class Kernel {
 
+    static final int MAP_CREATE = 0;
+    static final int BTF_GET_FD_BY_ID = 19;
     static final int LINK_CREATE = 28;
     static final int LINK_UPDATE = 29;
     static final int LINK_DETACH = 34;

@@ -21,6 +21,8 @@ public interface LibC {
 
     int close(int fd);
 
+    int dup3(int from, int to, int flags);
+
     int mount(@In String source, @In String target, @In String type, @u_int64_t long flags, @In String data);
 
     /** A va_list is an array of one element, so its value is a pointer. */

@@ -77,6 +77,38 @@ class BpfMapIT {
     }
 
     @Test
+    void aHashThatAllocatesAsItFillsSaysHowManyEntriesItHas() {
+        for (int size : List.of(2, 5000, 100_000)) {
+            try (BpfMap map = growing(size)) {
+                assertThat(map.count()).isZero();
+                for (int number = 0; number < Math.min(size, 3000); number++) {
+                    map.update(bytes(5, number), bytes(13, number));
+                }
+                map.update(bytes(5, 1), bytes(13, 7));
+                assertThat(map.count()).isEqualTo(Math.min(size, 3000));
+                map.delete(bytes(5, 1));
+                assertThat(map.count()).isEqualTo(Math.min(size, 3000) - 1);
+            }
+        }
+    }
+
+    @Test
+    void anEmptyCopyIsOfTheSameKind() {
+        try (BpfMap map = growing(2);
+                BpfMap copy = map.emptyCopy(3)) {
+            map.update(bytes(5, 1), bytes(13, 1));
+
+            assertThat(copy.maxEntries()).isEqualTo(3);
+            assertThat(copy.type()).isEqualTo(map.type());
+            assertThat(copy.keySize()).isEqualTo(5);
+            assertThat(copy.valueSize()).isEqualTo(13);
+            assertThat(copy.id()).isNotEqualTo(map.id());
+            assertThat(copy.entries()).isEmpty();
+            assertThat(copy.memory()).isLessThan(100_000);
+        }
+    }
+
+    @Test
     void aKeyOrValueOfAnotherSizeIsRefusedBeforeTheKernelReadsBeyondIt() {
         try (BpfMap map = map(Type.HASH, 2)) {
             assertThatThrownBy(() -> map.lookup(new byte[3]))
@@ -91,6 +123,17 @@ class BpfMapIT {
     private static BpfMap map(Type type, int entries) {
         int fd = LibBpf.INSTANCE.bpf_map_create(type.number, "test", 4, 8, entries, null);
         return new BpfMap("test", Kernel.check(fd, "bpf_map_create", "test"), true);
+    }
+
+    /** A hash with BPF_F_NO_PREALLOC, of odd sizes. */
+    private static BpfMap growing(int entries) {
+        ByteBuffer wanted = Kernel.attributes()
+                .putInt(0, Type.HASH.number)
+                .putInt(4, 5)
+                .putInt(8, 13)
+                .putInt(12, entries)
+                .putInt(16, 1);
+        return new BpfMap("growing", Kernel.bpf(Kernel.MAP_CREATE, wanted, "BPF_MAP_CREATE", "growing"), true);
     }
 
     /** Its value begins with the negated key. */

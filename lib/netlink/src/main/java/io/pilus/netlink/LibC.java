@@ -31,6 +31,8 @@ public interface LibC {
 
     int close(int fd);
 
+    int flock(int fd, int operation);
+
     int setns(int fd, int type);
 
     int unshare(int flags);

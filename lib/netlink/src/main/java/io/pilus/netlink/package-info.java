@@ -1,4 +1,4 @@
-/** Links, addresses, routes and network namespaces of Linux, by rtnetlink, without starting a process. */
+/** Links, addresses, routes and network namespaces of Linux, and who alone may use them, without starting a process. */
 @NullMarked
 package io.pilus.netlink;
 

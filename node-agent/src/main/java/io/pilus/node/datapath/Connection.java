@@ -55,6 +55,14 @@ public record Connection(
                     r.element("bytes", 0),
                     r.element("bytes", 1)));
 
+    /** Whether both say the same of who may do what. */
+    public boolean isJudgedLike(Connection other) {
+        return egress == other.egress
+                && ingress == other.ingress
+                && opener == other.opener
+                && receiver == other.receiver;
+    }
+
     /**
      * Its two ends, the lower address (then port) first.
      *

@@ -25,6 +25,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -49,8 +50,29 @@ import org.jspecify.annotations.Nullable;
 public final class Datapath {
 
     private static final String MAPS = "maps";
-
     private static final String LINKS = "links";
+
+    /** The array of the tables of connections: in use, and being drained. */
+    private static final String CONNECTIONS = "ct_v1";
+
+    /** The table in use, so that programs can be loaded over it. The array has the say. */
+    private static final String CONNECTIONS_IN_USE = "ct_current_v1";
+
+    /** What only the agent writes, and so can grow by a larger copy (docs/decisions/0008). */
+    private static final Set<String> COPIED = Set.of(
+            "endpoints_v1",
+            "destinations_v1",
+            "ranges_v1",
+            "tables_v1",
+            "peer_classes_v1",
+            "address_classes_v1",
+            "port_classes_v1",
+            "cells_v1");
+
+    private static final int FACTOR = 4;
+
+    private static final int IN_USE = 0;
+    private static final int DRAINING = 1;
     private static final String POD_LINK = "pod-";
     private static final int HOST_IDENTITY = 1;
     private static final int PER_CPU_ALIGNMENT = 8;
@@ -69,6 +91,9 @@ public final class Datapath {
     private Set<Subnet> pools = Set.of();
     private boolean poolsKnown;
     private volatile @Nullable Loaded loaded;
+
+    /** False when attaching the loaded programs has failed on the way: some packets still meet those before. */
+    private boolean allAttached;
 
     /** The programs in force. */
     private record Loaded(BpfObject object, DatapathConfig config, Devices.Found devices) {}
@@ -98,6 +123,7 @@ public final class Datapath {
         } catch (IOException e) {
             throw new UncheckedIOException("the directory for BPF pins, " + config.bpffs() + ", cannot be used", e);
         }
+        datapath.finishGrowth();
         datapath.converge();
         return datapath;
     }
@@ -155,13 +181,49 @@ public final class Datapath {
 
     /** The table that new connections go to. */
     public TypedMap<Connection.Key, Connection> connections() {
-        return connections(0)
-                .orElseThrow(() -> new IllegalStateException("the datapath has no connection table in use"));
+        return typed(connectionsInUse());
     }
 
     /** The table that is being drained since its successor is in use. */
     public Optional<TypedMap<Connection.Key, Connection>> drainingConnections() {
-        return connections(1);
+        return connectionTable(DRAINING).map(Datapath::typed);
+    }
+
+    /**
+     * Has new connections go to a larger table from now on; the one in use until now is to be drained. Waits for the kernel, some
+     * 50 ms: afterwards no packet makes an entry in the old one.
+     *
+     * @throws IllegalStateException while another is being drained
+     */
+    public synchronized void growConnections(int entries) {
+        if (connectionTable(DRAINING).isPresent()) {
+            throw new IllegalStateException("the last table of connections is not drained yet");
+        }
+        BpfMap before = connectionsInUse();
+        BpfMap larger = before.emptyCopy(entries);
+        BpfMap tables = map(CONNECTIONS);
+        try {
+            // in this order: at no moment is an entry out of sight
+            tables.update(Layout.NUMBER.encode(DRAINING), Layout.NUMBER.encode(before.descriptor()));
+            tables.update(Layout.NUMBER.encode(IN_USE), Layout.NUMBER.encode(larger.descriptor()));
+        } catch (BpfException e) {
+            larger.close();
+            drained();
+            throw e;
+        }
+        maps.put(connectionsName(larger.id()), larger);
+        pinConnectionsInUse();
+    }
+
+    /** The table that was being drained has nothing left that is not elsewhere: its memory is given back. */
+    public synchronized void drained() {
+        connectionTable(DRAINING).ifPresent(table -> {
+            map(CONNECTIONS).delete(Layout.NUMBER.encode(DRAINING));
+            if (table.id() != connectionsInUse().id()) {
+                maps.remove(connectionsName(table.id()));
+                table.close();
+            }
+        });
     }
 
     /** Where connections go that found the table full. */
@@ -216,7 +278,63 @@ public final class Datapath {
 
     /** A map by its name in {@code pilus/abi.h}, which stays open as long as this. */
     public BpfMap map(String name) {
-        return maps.computeIfAbsent(name, _ -> BpfMap.pinned(mapPins.resolve(name)));
+        return maps.computeIfAbsent(name, _ -> {
+            BpfMap map = BpfMap.pinned(mapPins.resolve(name));
+            if (COPIED.contains(name)) {
+                map.whenFull(this::grow);
+            }
+            return map;
+        });
+    }
+
+    /**
+     * A larger copy takes a map's place. Until all programs read the copy, and it is the one that is pinned, nobody writes: so
+     * an agent that dies on the way leaves programs that read two maps which say the same, and the next one goes back to the
+     * first.
+     */
+    private synchronized boolean grow(BpfMap full, int entries) {
+        if (full.maxEntries() > entries) {
+            return true; // for another thread
+        }
+        int larger = (int) Math.min(config.maxMapEntries(), (long) entries * FACTOR);
+        if (larger <= entries) {
+            return false;
+        }
+        programs.writeLock().lock();
+        try {
+            full.replace(() -> largerCopy(full, larger));
+            Log.infof("the map %s grew from %d to %d entries", full.name(), entries, larger);
+            return true;
+        } catch (BpfException e) {
+            Log.errorf(
+                    "the map %s is full with %d entries and could not grow: %s", full.name(), entries, e.getMessage());
+            return false;
+        } finally {
+            programs.writeLock().unlock();
+        }
+    }
+
+    private BpfMap largerCopy(BpfMap full, int entries) {
+        BpfMap copy = full.emptyCopy(entries);
+        try {
+            full.forEachBatch(copy::updateAll);
+            Loaded before = current();
+            var now = new Loaded(load(before.config(), Map.of(full.name(), copy)), before.config(), before.devices());
+            try {
+                attach(now);
+                replacePin(full.name(), copy);
+            } catch (RuntimeException e) {
+                load(before.devices()); // over what is pinned
+                now.object().close();
+                throw e;
+            }
+            loaded = now;
+            before.object().close();
+            return copy;
+        } catch (RuntimeException e) {
+            copy.close();
+            throw e;
+        }
     }
 
     /**
@@ -251,14 +369,70 @@ public final class Datapath {
         }
     }
 
-    private Optional<TypedMap<Connection.Key, Connection>> connections(int slot) {
-        return map("ct_v1")
+    private static TypedMap<Connection.Key, Connection> typed(BpfMap connections) {
+        return new TypedMap<>(connections, Connection.Key.LAYOUT, Connection.LAYOUT);
+    }
+
+    private BpfMap connectionsInUse() {
+        return connectionTable(IN_USE)
+                .orElseThrow(() -> new IllegalStateException("the datapath has no connection table in use"));
+    }
+
+    private Optional<BpfMap> connectionTable(int slot) {
+        return map(CONNECTIONS)
                 .lookup(Layout.NUMBER.encode(slot))
                 .map(Layout.NUMBER::decode)
-                .map(id -> new TypedMap<>(
-                        maps.computeIfAbsent("connections " + id, _ -> BpfMap.byId(id)),
-                        Connection.Key.LAYOUT,
-                        Connection.LAYOUT));
+                .map(id -> maps.computeIfAbsent(connectionsName(id), _ -> BpfMap.byId(id)));
+    }
+
+    private static String connectionsName(int id) {
+        return "connections " + id;
+    }
+
+    /** What an agent that ended in the middle of a growth has left is put right: the array says which table is in use. */
+    private void finishGrowth() {
+        if (!Files.exists(mapPins.resolve(CONNECTIONS))) {
+            return;
+        }
+        if (connectionTable(DRAINING)
+                .map(BpfMap::id)
+                .equals(Optional.of(connectionsInUse().id()))) {
+            drained(); // the larger one was not in place yet
+        }
+        pinConnectionsInUse();
+    }
+
+    private void pinConnectionsInUse() {
+        BpfMap inUse = connectionsInUse();
+        Path pin = mapPins.resolve(CONNECTIONS_IN_USE);
+        if (Files.exists(pin)) {
+            try (BpfMap pinned = BpfMap.pinned(pin)) {
+                if (pinned.id() == inUse.id()) {
+                    return;
+                }
+            }
+        }
+        replacePin(CONNECTIONS_IN_USE, inUse);
+        BpfMap stale = maps.remove(CONNECTIONS_IN_USE);
+        if (stale != null) {
+            stale.close();
+        }
+        Loaded now = loaded;
+        if (now != null) {
+            now.object().reuse(inUse, CONNECTIONS_IN_USE); // else it would hold the drained one's memory
+        }
+    }
+
+    /** In one step: there is always one. */
+    private void replacePin(String name, BpfMap map) {
+        Path fresh = mapPins.resolve(name + "_new");
+        try {
+            Files.deleteIfExists(fresh);
+            map.pin(fresh);
+            Files.move(fresh, mapPins.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new UncheckedIOException("pin " + name, e);
+        }
     }
 
     private long count(String map, int index) {
@@ -301,38 +475,55 @@ public final class Datapath {
     private void load(Devices.Found found) {
         DatapathConfig wanted = settings(found);
         Loaded before = loaded;
-        boolean same = before != null && before.config().equals(wanted);
-        Loaded now = new Loaded(before != null && same ? before.object() : load(wanted), wanted, found);
+        boolean same = before != null && allAttached && before.config().equals(wanted);
+        Loaded now = new Loaded(before != null && same ? before.object() : load(wanted, Map.of()), wanted, found);
         loaded = now;
         if (before == null || !before.devices().addresses().equals(found.addresses())) {
-            ownAddresses(found.addresses());
+            ownAddresses(found.addresses()); // may grow their map, which loads again
         }
-        if (!same) {
-            replacePods(now.object().program("from_pod"));
-        }
-        attach("from_host", now.object().program("from_host"), found.net().index());
-        attach(
-                "from_netdev",
-                now.object().program("from_netdev"),
-                found.uplink().index());
-        if (found.overlay() != 0) {
-            attach("from_overlay", now.object().program("from_overlay"), found.overlay());
+        if (same) {
+            attachToDevices(current());
         } else {
-            detach("from_overlay");
+            attach(current());
         }
         if (before != null && !same) {
             before.object().close();
         }
     }
 
-    /** Loads the programs over the maps that are pinned, and pins those that are new. */
-    private BpfObject load(DatapathConfig settings) {
+    /** Puts these programs in the place of all others. */
+    private void attach(Loaded programs) {
+        allAttached = false;
+        replacePods(programs.object().program("from_pod"));
+        attachToDevices(programs);
+        allAttached = true;
+    }
+
+    private void attachToDevices(Loaded programs) {
+        Devices.Found found = programs.devices();
+        BpfObject object = programs.object();
+        attach("from_host", object.program("from_host"), found.net().index());
+        attach("from_netdev", object.program("from_netdev"), found.uplink().index());
+        if (found.overlay() != 0) {
+            attach("from_overlay", object.program("from_overlay"), found.overlay());
+        } else {
+            detach("from_overlay");
+        }
+    }
+
+    /**
+     * Loads the programs over the maps that are pinned, and pins those that are new.
+     *
+     * @param instead by the name of what is pinned
+     */
+    private BpfObject load(DatapathConfig settings, Map<String, BpfMap> instead) {
         BpfObject object = BpfObject.open("pilus.bpf.o", compiled());
         try {
             object.readOnlyData(DatapathConfig.LAYOUT.encode(settings));
+            object.maxEntries(CONNECTIONS_IN_USE, config.initialConnections());
             for (String name : object.mapNames()) {
                 if (Files.exists(mapPins.resolve(name))) {
-                    object.reuse(map(name), name);
+                    object.reuse(instead.getOrDefault(name, map(name)), name);
                 }
             }
             object.load();

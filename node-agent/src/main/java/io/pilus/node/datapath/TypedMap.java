@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import jnr.constants.platform.Errno;
 
@@ -44,6 +45,26 @@ public final class TypedMap<K, V> {
     }
 
     /**
+     * Adds, at once for packets, unless the key is there.
+     *
+     * @return whether it was added
+     * @throws MapFullException when there is no room
+     */
+    public boolean putIfAbsent(K key, V value) {
+        return unlessFull(() -> {
+            try {
+                map.update(keys.encode(key), values.encode(value), BpfMap.Mode.ABSENT);
+                return true;
+            } catch (BpfException e) {
+                if (e.errno() == Errno.EEXIST.intValue()) {
+                    return false;
+                }
+                throw e;
+            }
+        });
+    }
+
+    /**
      * Adds or replaces many.
      *
      * @throws MapFullException when there is no room for all; some were put then
@@ -74,6 +95,17 @@ public final class TypedMap<K, V> {
             entries.put(keys.decode(entry.key()), values.decode(entry.value()));
         }
         return entries;
+    }
+
+    /** All entries, as {@link #entries}, without holding all of them at once. */
+    public void forEach(BiConsumer<K, V> consumer) {
+        map.forEachBatch(batch ->
+                batch.forEach(entry -> consumer.accept(keys.decode(entry.key()), values.decode(entry.value()))));
+    }
+
+    /** How many entries there are, of a hash that allocates them as they come. */
+    public int count() {
+        return map.count();
     }
 
     public int capacity() {

@@ -5,11 +5,13 @@ import io.pilus.node.datapath.Datapath;
 import io.pilus.node.datapath.TypedMap;
 import jakarta.inject.Singleton;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 
 /**
  * Removes connections whose lifetime is over. The datapath already treats them as gone ({@code bpf/lib/conntrack.h}
- * has the same lifetimes); this only gives their memory back, in every table that connections may be in.
+ * has the same lifetimes); this only gives their memory back, in every table that connections may be in. For the
+ * thread of {@link ConnectionGrowth}, which closes tables.
  */
 @Singleton
 class ConnectionSweeper {
@@ -36,15 +38,19 @@ class ConnectionSweeper {
     }
 
     private static int sweep(TypedMap<Connection.Key, Connection> connections) {
-        // CLOCK_MONOTONIC, as bpf_ktime_get_ns, in units of 2^30 ns
-        int now = (int) (System.nanoTime() >> 30);
-        int removed = 0;
-        for (var entry : connections.entries().entrySet()) {
-            if (isOver(entry.getKey(), entry.getValue(), now) && connections.remove(entry.getKey())) {
-                removed++;
+        int now = now();
+        var removed = new AtomicInteger();
+        connections.forEach((key, connection) -> {
+            if (isOver(key, connection, now) && connections.remove(key)) {
+                removed.incrementAndGet();
             }
-        }
-        return removed;
+        });
+        return removed.get();
+    }
+
+    /** CLOCK_MONOTONIC, as bpf_ktime_get_ns, in units of 2^30 ns. */
+    static int now() {
+        return (int) (System.nanoTime() >> 30);
     }
 
     static boolean isOver(Connection.Key key, Connection connection, int now) {

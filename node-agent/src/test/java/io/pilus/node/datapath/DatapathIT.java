@@ -206,7 +206,7 @@ class DatapathIT {
 
     @Test
     void aFullMapKeepsWhatItHas() {
-        Datapath datapath = node.datapath();
+        Datapath datapath = node.datapath("max-map-entries", "4096");
         TypedMap<Integer, Endpoint> endpoints = datapath.endpoints();
         var endpoint = new Endpoint(POD, ByteString.EMPTY, 1, 300, 1, MAC, MAC, 1450);
         for (int i = 1; i <= endpoints.capacity(); i++) {

@@ -1,5 +1,6 @@
 package io.pilus.node.endpoint;
 
+import com.google.protobuf.ByteString;
 import io.pilus.contract.Prefixes;
 import io.pilus.contract.v1.Block;
 import io.pilus.contract.v1.PoolRanges;
@@ -9,8 +10,11 @@ import io.pilus.node.ipam.LeaseBook;
 import io.pilus.node.ipam.LeaseConfig;
 import io.pilus.node.route.Destinations;
 import io.pilus.node.testing.TestNode;
+import io.pilus.node.testing.TestPod;
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Clock;
@@ -25,21 +29,22 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
 
 /** An agent's part that attaches, on a test's node: all real but the policy, which is known at once. */
-final class TestAgent implements Realiser, AttachedReporter {
+public final class TestAgent implements Realiser, AttachedReporter {
 
-    static final int IDENTITY = 300;
+    public static final int IDENTITY = 300;
     static final int OTHER_IDENTITY = 301;
 
     /** Of a subject whom everybody may speak to. */
-    static final int OPEN = 1;
+    public static final int OPEN = 1;
 
     /** Likewise, of another subject. */
-    static final int ALSO_OPEN = 2;
+    public static final int ALSO_OPEN = 2;
 
     /** Of a subject whose table is not there. */
     static final int NO_TABLE = 3;
 
     private static final String POOL = "default";
+    private static final long DEFAULT_DENY = 3L << 44;
     private static final long ALLOW = 4L << 44;
 
     final Datapath datapath;
@@ -60,8 +65,8 @@ final class TestAgent implements Realiser, AttachedReporter {
         Readiness to(String containerId, WorkloadRef ref, Deadline deadline) throws InterruptedException;
     }
 
-    TestAgent(TestNode node) {
-        this(node, UnaryOperator.identity(), List.of("10.200.0.0/24", "fd00:200::/120"));
+    public TestAgent(TestNode node, String... settings) {
+        this(node, UnaryOperator.identity(), List.of("10.200.0.0/24", "fd00:200::/120"), settings);
     }
 
     /**
@@ -85,6 +90,38 @@ final class TestAgent implements Realiser, AttachedReporter {
         grant(blocks);
         endpoints = new EndpointService(
                 config, around.apply(new DatapathPods(datapath, destinations)), leases, () -> this, () -> this);
+    }
+
+    public Datapath datapath() {
+        return datapath;
+    }
+
+    /**
+     * @param slot {@link #OPEN} or {@link #ALSO_OPEN}
+     * @return the pod's IPv4 address
+     */
+    public InetAddress attach(TestPod pod, int slot) {
+        answer = (_, ref, _) -> ready(ref, slot == OPEN ? IDENTITY : OTHER_IDENTITY, slot);
+        String container = "container-" + pod.namespace().inode();
+        List<ByteString> addresses = endpoints
+                .attach(new AttachRequest("uid-" + container, null, null, container, pod.path(), "eth0"))
+                .attachment()
+                .addresses();
+        try {
+            return InetAddress.getByAddress(addresses.stream()
+                    .filter(address -> address.size() == 4)
+                    .findFirst()
+                    .orElseThrow()
+                    .toByteArray());
+        } catch (UnknownHostException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Whoever has {@link #ALSO_OPEN} opens no connection from now on, and only answers. */
+    public void silence() {
+        table(8, ALLOW, DEFAULT_DENY);
+        point(ALSO_OPEN, 2, 8);
     }
 
     /** The node has these blocks from now on. */
@@ -137,23 +174,9 @@ final class TestAgent implements Realiser, AttachedReporter {
     }
 
     private void openTables() {
-        datapath.map("tables_v1")
-                .update(
-                        u32(7),
-                        ByteBuffer.wrap(new byte[24])
-                                .order(ByteOrder.nativeOrder())
-                                .putLong(8, ALLOW)
-                                .putLong(16, ALLOW)
-                                .array());
-        for (int slot : List.of(OPEN, ALSO_OPEN)) {
-            datapath.map("slots_v1")
-                    .update(
-                            u32(slot),
-                            ByteBuffer.allocate(8)
-                                    .order(ByteOrder.nativeOrder())
-                                    .putLong(1L << 32 | 7)
-                                    .array());
-        }
+        table(7, ALLOW, ALLOW);
+        point(OPEN, 1, 7);
+        point(ALSO_OPEN, 1, 7);
         for (int identity : List.of(1, 2, IDENTITY, OTHER_IDENTITY)) {
             datapath.map("peer_classes_v1")
                     .update(
@@ -164,6 +187,27 @@ final class TestAgent implements Realiser, AttachedReporter {
                                     .array(),
                             u32(1));
         }
+    }
+
+    private void table(int table, long ingress, long egress) {
+        datapath.map("tables_v1")
+                .update(
+                        u32(table),
+                        ByteBuffer.wrap(new byte[24])
+                                .order(ByteOrder.nativeOrder())
+                                .putLong(8, ingress)
+                                .putLong(16, egress)
+                                .array());
+    }
+
+    private void point(int slot, long generation, int table) {
+        datapath.map("slots_v1")
+                .update(
+                        u32(slot),
+                        ByteBuffer.allocate(8)
+                                .order(ByteOrder.nativeOrder())
+                                .putLong(generation << 32 | table)
+                                .array());
     }
 
     private static byte[] u32(int value) {

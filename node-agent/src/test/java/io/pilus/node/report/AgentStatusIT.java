@@ -112,7 +112,10 @@ class AgentStatusIT {
                             "pilus_events_delayed_total{reason=\"over-budget\"} 7.0",
                             "pilus_events_delayed_total{reason=\"ring-full\"} 5.0",
                             "pilus_node_endpoints 0.0",
-                            "pilus_node_map_entries{map=\"slots\"} 0.0")
+                            "pilus_node_map_entries{map=\"slots\"} 0.0",
+                            "pilus_node_map_entries{map=\"connections\"} 0.0",
+                            "pilus_node_map_capacity{map=\"connections\"} 32768.0",
+                            "pilus_node_map_capacity{map=\"endpoints\"} 4096.0")
                     .anySatisfy(line -> assertThat(line)
                             .startsWith("pilus_verdicts_total{")
                             .contains("verdict=\"DROP_SPOOFED_MAC\"", "direction=\"ingress\"")
