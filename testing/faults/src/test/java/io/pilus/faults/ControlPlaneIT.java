@@ -49,7 +49,7 @@ class ControlPlaneIT {
         scene = new Scene(LabConfig.named("pfcp")
                 .network(161)
                 .replicas(2)
-                .smallDisks(96)
+                .smallDisks(256)
                 .ownClocks()
                 .build());
         lab = scene.lab();

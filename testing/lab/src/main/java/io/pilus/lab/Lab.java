@@ -53,6 +53,7 @@ public final class Lab implements AutoCloseable {
 
     /** A stopped agent may be resumed or started again. */
     private static final Duration DETACH_PATIENCE = Duration.ofMinutes(3);
+
     private static final String PEER_URL = "http://127.0.0.1:2380";
 
     private final LabConfig config;
