@@ -72,6 +72,7 @@ class StoreIT {
         lab = Lab.start(LabConfig.named("pfst")
                 .network(244)
                 .smallBlocks()
+                .agentSettings(Map.of("pilus.node.leases.reserve", "8"))
                 .progress(line -> System.err.println("  " + line))
                 .build());
         lab.putNamespace("x", Map.of());
@@ -394,9 +395,13 @@ class StoreIT {
         }
 
         @Override
-        public void close() throws InterruptedException {
+        public void close() {
             ended = true;
-            thread.join();
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
