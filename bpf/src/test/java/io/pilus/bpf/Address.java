@@ -32,9 +32,9 @@ record Address(long high, long low) {
     /** Whether it lies in the prefix, of as many of 128 bits. */
     boolean isIn(Address prefix, int length) {
         if (length <= 64) {
-            return length == 0 || (high ^ prefix.high) >>> 64 - length == 0;
+            return length == 0 || (high ^ prefix.high) >>> (64 - length) == 0;
         }
-        return high == prefix.high && (low ^ prefix.low) >>> 128 - length == 0;
+        return high == prefix.high && (low ^ prefix.low) >>> (128 - length) == 0;
     }
 
     byte[] bytes() {

@@ -222,7 +222,10 @@ final class Frame {
             sum += frame.getShort(at) & 0xffff;
         }
         frame.putShort(24, (short) ~((sum & 0xffff) + (sum >> 16)));
-        frame.putShort((short) 50000).putShort((short) 8472).putShort((short) (total - 20)).putShort((short) 0);
+        frame.putShort((short) 50000)
+                .putShort((short) 8472)
+                .putShort((short) (total - 20))
+                .putShort((short) 0);
         return frame.putInt(0x08000000).putInt(vni << 8).put(inner).array();
     }
 

@@ -168,13 +168,12 @@ final class Headers {
     }
 
     private int readTransport(int at) {
-        int least =
-                switch (protocol) {
-                    case Frame.TCP -> 20;
-                    case Frame.UDP, Frame.ICMP, Frame.ICMPV6 -> 8;
-                    case Frame.SCTP -> 12;
-                    default -> 0;
-                };
+        int least = switch (protocol) {
+            case Frame.TCP -> 20;
+            case Frame.UDP, Frame.ICMP, Frame.ICMPV6 -> 8;
+            case Frame.SCTP -> 12;
+            default -> 0;
+        };
         if (isIcmp() && (protocol == Frame.ICMPV6) != six) {
             return Verdicts.DROP_INVALID;
         }

@@ -104,16 +104,15 @@ final class ModelledNode implements AutoCloseable {
     /** One packet through both; of the tunnel it came from that node with that VNI. */
     Answer run(Hook hook, byte[] frame, Address outer, int vni) {
         PacketRunner runner = Objects.requireNonNull(runners.get(hook));
-        Answer answer =
-                switch (hook) {
-                    case FROM_POD -> model.fromPod(frame, sender);
-                    case FROM_HOST -> model.fromHost(frame);
-                    case FROM_NETDEV -> model.fromNetdev(frame);
-                    case FROM_OVERLAY -> {
-                        comesThroughTunnel(runner, outer, vni);
-                        yield model.fromOverlay(frame, outer, vni);
-                    }
-                };
+        Answer answer = switch (hook) {
+            case FROM_POD -> model.fromPod(frame, sender);
+            case FROM_HOST -> model.fromHost(frame);
+            case FROM_NETDEV -> model.fromNetdev(frame);
+            case FROM_OVERLAY -> {
+                comesThroughTunnel(runner, outer, vni);
+                yield model.fromOverlay(frame, outer, vni);
+            }
+        };
         for (Count count : answer.counts()) {
             expected.merge(count, new Sum(1, answer.length()), (old, one) -> old.plus(1, one.bytes));
         }
@@ -163,16 +162,21 @@ final class ModelledNode implements AutoCloseable {
     void checkState() {
         Map<Count, Sum> counted = counted();
         if (!counted.equals(expected)) {
-            throw new AssertionError("counts, kernel: %s%nmodel: %s".formatted(without(counted, expected), without(expected, counted)));
+            throw new AssertionError(
+                    "counts, kernel: %s%nmodel: %s".formatted(without(counted, expected), without(expected, counted)));
         }
         Map<Ends, String> held = new HashMap<>();
         for (BpfMap.Entry entry : datapath.map("ct_current_v1").entries()) {
-            connection(held, ByteBuffer.wrap(entry.key()), ByteBuffer.wrap(entry.value()).order(ByteOrder.nativeOrder()));
+            connection(
+                    held,
+                    ByteBuffer.wrap(entry.key()),
+                    ByteBuffer.wrap(entry.value()).order(ByteOrder.nativeOrder()));
         }
         Map<Ends, String> modelled = new HashMap<>();
         model.connections.forEach((ends, connection) -> modelled.put(ends, text(connection)));
         if (!held.equals(modelled)) {
-            throw new AssertionError("connections, kernel: %s%nmodel: %s".formatted(without(held, modelled), without(modelled, held)));
+            throw new AssertionError(
+                    "connections, kernel: %s%nmodel: %s".formatted(without(held, modelled), without(modelled, held)));
         }
     }
 

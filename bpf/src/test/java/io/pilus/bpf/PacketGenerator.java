@@ -28,12 +28,44 @@ final class PacketGenerator {
     private static final byte[] EXTREMES = {0, 1, 0x7f, (byte) 0x80, (byte) 0xff};
 
     private static final List<Address> FOUR = addresses(
-            "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.77", "10.1.0.2", "10.1.0.77", "10.2.0.2", "10.4.0.2",
-            "10.4.0.9", "10.9.9.9", "192.168.0.1", "192.168.0.2", "192.168.0.3", "192.168.0.77", "8.8.8.8", "9.9.9.9",
-            "127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255", "0.0.0.0");
+            "10.0.0.2",
+            "10.0.0.3",
+            "10.0.0.4",
+            "10.0.0.5",
+            "10.0.0.77",
+            "10.1.0.2",
+            "10.1.0.77",
+            "10.2.0.2",
+            "10.4.0.2",
+            "10.4.0.9",
+            "10.9.9.9",
+            "192.168.0.1",
+            "192.168.0.2",
+            "192.168.0.3",
+            "192.168.0.77",
+            "8.8.8.8",
+            "9.9.9.9",
+            "127.0.0.1",
+            "169.254.1.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "0.0.0.0");
     private static final List<Address> SIX = addresses(
-            "fd00::2", "fd00::3", "fd00::5", "fd00::77", "fd00:0:0:1::2", "fd00:0:0:1::77", "fd00:0:0:9::9", "fd99::1",
-            "fd99::4", "2001:db8::1", "fe80::1", "ff02::1", "::1", "::", "::ffff:10.0.0.2");
+            "fd00::2",
+            "fd00::3",
+            "fd00::5",
+            "fd00::77",
+            "fd00:0:0:1::2",
+            "fd00:0:0:1::77",
+            "fd00:0:0:9::9",
+            "fd99::1",
+            "fd99::4",
+            "2001:db8::1",
+            "fe80::1",
+            "ff02::1",
+            "::1",
+            "::",
+            "::ffff:10.0.0.2");
     // of those above the first are pods of this node, and the next the likelier ones elsewhere
     private static final int LOCAL_FOUR = 4;
     private static final int USUAL_FOUR = 16;
@@ -108,14 +140,23 @@ final class PacketGenerator {
 
     private void neighbour(ByteBuffer frame, Pod sender) {
         if (chance(50)) {
-            frame.putShort((short) Headers.ARP).put(Frame.hex("0001080006040001")).put(sender.mac());
-            frame.putInt(chance(70) ? (int) sender.ipv4().low() : (int) oneOf(FOUR).low());
-            frame.put(new byte[6]).putInt(chance(70) ? 0xa9fe0101 : (int) oneOf(FOUR).low());
+            frame.putShort((short) Headers.ARP)
+                    .put(Frame.hex("0001080006040001"))
+                    .put(sender.mac());
+            frame.putInt(
+                    chance(70) ? (int) sender.ipv4().low() : (int) oneOf(FOUR).low());
+            frame.put(new byte[6])
+                    .putInt(chance(70) ? 0xa9fe0101 : (int) oneOf(FOUR).low());
         } else {
-            frame.putShort((short) Headers.IPV6).putInt(6 << 28).putShort((short) 32).put((byte) Frame.ICMPV6);
+            frame.putShort((short) Headers.IPV6)
+                    .putInt(6 << 28)
+                    .putShort((short) 32)
+                    .put((byte) Frame.ICMPV6);
             frame.put((byte) (chance(90) ? 255 : 64)).put(sender.ipv6().bytes());
             frame.put(ALL_NODES_OF_GATEWAY.bytes()).put((byte) 135).put(new byte[7]);
-            frame.put((chance(80) ? GATEWAY : oneOf(SIX)).bytes()).put(Frame.hex("0101")).put(sender.mac());
+            frame.put((chance(80) ? GATEWAY : oneOf(SIX)).bytes())
+                    .put(Frame.hex("0101"))
+                    .put(sender.mac());
         }
     }
 
@@ -171,32 +212,39 @@ final class PacketGenerator {
                 source = six ? sender.ipv6() : sender.ipv4();
             }
         } else if (chance(85)) {
-            source = six ? SIX.get(random.nextInt(LOCAL_SIX, USUAL_SIX)) : FOUR.get(random.nextInt(LOCAL_FOUR, USUAL_FOUR));
+            source = six
+                    ? SIX.get(random.nextInt(LOCAL_SIX, USUAL_SIX))
+                    : FOUR.get(random.nextInt(LOCAL_FOUR, USUAL_FOUR));
             if (chance(75)) {
                 destination = six ? SIX.get(random.nextInt(LOCAL_SIX)) : FOUR.get(random.nextInt(LOCAL_FOUR));
             }
         }
-        int protocol =
-                switch (random.nextInt(20)) {
-                    case 0, 1, 2, 3, 4, 5, 6 -> Frame.TCP;
-                    case 7, 8, 9, 10, 11 -> Frame.UDP;
-                    case 12, 13, 14, 15, 16 -> six ? Frame.ICMPV6 : Frame.ICMP;
-                    case 17 -> Frame.SCTP;
-                    default -> oneOf(OTHER_PROTOCOLS);
-                };
+        int protocol = switch (random.nextInt(20)) {
+            case 0, 1, 2, 3, 4, 5, 6 -> Frame.TCP;
+            case 7, 8, 9, 10, 11 -> Frame.UDP;
+            case 12, 13, 14, 15, 16 -> six ? Frame.ICMPV6 : Frame.ICMP;
+            case 17 -> Frame.SCTP;
+            default -> oneOf(OTHER_PROTOCOLS);
+        };
         int type = oneOf(six ? ICMPV6_TYPES : ICMP_TYPES);
         return new Sent(source, destination, protocol, oneOf(PORTS), oneOf(PORTS), type, oneOf(IDS));
     }
 
     private static Sent reply(Sent to) {
-        int type =
-                switch (to.type) {
-                    case 8 -> 0;
-                    case 128 -> 129;
-                    case 13 -> 14;
-                    default -> to.type;
-                };
-        return new Sent(to.destination, to.source, to.protocol, to.destinationPort, to.sourcePort, type, to.id);
+        int type = switch (to.type) {
+            case 8 -> 0;
+            case 128 -> 129;
+            case 13 -> 14;
+            default -> to.type;
+        };
+        return new Sent(
+                /* source= */ to.destination,
+                /* destination= */ to.source,
+                to.protocol,
+                /* sourcePort= */ to.destinationPort,
+                /* destinationPort= */ to.sourcePort,
+                type,
+                to.id);
     }
 
     private Address address(boolean six) {
@@ -242,20 +290,37 @@ final class PacketGenerator {
         ByteBuffer quote = ByteBuffer.allocate(ROOM / 4);
         if (six) {
             boolean fragment = chance(10);
-            quote.putInt(6 << 28).putShort((short) 20).put((byte) (fragment ? 44 : quoted.protocol)).put((byte) 64);
+            quote.putInt(6 << 28)
+                    .putShort((short) 20)
+                    .put((byte) (fragment ? 44 : quoted.protocol))
+                    .put((byte) 64);
             quote.put(source.bytes()).put(destination.bytes());
             if (fragment) {
-                quote.put((byte) quoted.protocol).put((byte) 0).putShort((short) (chance(70) ? 1 : 8)).putInt(7);
+                quote.put((byte) quoted.protocol)
+                        .put((byte) 0)
+                        .putShort((short) (chance(70) ? 1 : 8))
+                        .putInt(7);
             }
         } else {
-            quote.put((byte) (chance(95) ? 0x45 : random.nextInt(256))).put((byte) 0).putShort((short) 40);
-            quote.putShort((short) 7).putShort((short) (chance(95) ? 0 : 3)).put((byte) 64).put((byte) quoted.protocol);
+            quote.put((byte) (chance(95) ? 0x45 : random.nextInt(256)))
+                    .put((byte) 0)
+                    .putShort((short) 40);
+            quote.putShort((short) 7)
+                    .putShort((short) (chance(95) ? 0 : 3))
+                    .put((byte) 64)
+                    .put((byte) quoted.protocol);
             quote.putShort((short) 0).putInt((int) source.low()).putInt((int) destination.low());
         }
         if (quoted.protocol == Frame.ICMP || quoted.protocol == Frame.ICMPV6) {
-            quote.put((byte) quoted.type).put((byte) 0).putShort((short) 0).putShort((short) quoted.id).putShort((short) 1);
+            quote.put((byte) quoted.type)
+                    .put((byte) 0)
+                    .putShort((short) 0)
+                    .putShort((short) quoted.id)
+                    .putShort((short) 1);
         } else {
-            quote.putShort((short) quoted.sourcePort).putShort((short) quoted.destinationPort).putInt(0);
+            quote.putShort((short) quoted.sourcePort)
+                    .putShort((short) quoted.destinationPort)
+                    .putInt(0);
         }
         transport.put(quote.array(), 0, quote.position());
     }
@@ -268,7 +333,10 @@ final class PacketGenerator {
         }
         frame.putShort((short) Headers.IPV4).put((byte) (0x45 + options)).put((byte) random.nextInt(256));
         frame.putShort((short) (20 + options * 4 + transport.length)).putShort((short) random.nextInt(4));
-        frame.putShort((short) fragment).put((byte) 64).put((byte) packet.protocol).putShort((short) 0);
+        frame.putShort((short) fragment)
+                .put((byte) 64)
+                .put((byte) packet.protocol)
+                .putShort((short) 0);
         frame.putInt((int) packet.source.low()).putInt((int) packet.destination.low());
         frame.put(new byte[options * 4]).put(transport);
     }
@@ -289,7 +357,9 @@ final class PacketGenerator {
             }
         }
         frame.putShort((short) Headers.IPV6).putInt(6 << 28 | random.nextInt(1 << 28));
-        frame.putShort((short) (chain.position() + transport.length)).put((byte) first).put((byte) 64);
+        frame.putShort((short) (chain.position() + transport.length))
+                .put((byte) first)
+                .put((byte) 64);
         frame.put(packet.source.bytes()).put(packet.destination.bytes());
         frame.put(chain.array(), 0, chain.position()).put(transport);
     }
@@ -312,7 +382,10 @@ final class PacketGenerator {
         int total = inner.length + 36;
         Address outer = outer();
         frame.put(inner, 0, 12).putShort((short) Headers.IPV4);
-        frame.put((byte) 0x45).put((byte) random.nextInt(4)).putShort((short) total).putInt(chance(97) ? 0x4000 : 0x2000);
+        frame.put((byte) 0x45)
+                .put((byte) random.nextInt(4))
+                .putShort((short) total)
+                .putInt(chance(97) ? 0x4000 : 0x2000);
         frame.put((byte) 64).put((byte) Frame.UDP).putShort((short) 0).putInt((int) outer.low());
         frame.putInt((int) (chance(95) ? World.NODE : oneOf(FOUR)).low());
         frame.putShort((short) random.nextInt()).putShort((short) (chance(98) ? 8472 : 4789));

@@ -51,7 +51,12 @@ final class PacketModel {
      * @param detour what follows in VXLAN goes to the kernel's device for a while
      */
     record Answer(
-            int action, byte @Nullable [] packet, boolean encapsulated, List<Count> counts, int length, boolean detour) {
+            int action,
+            byte @Nullable [] packet,
+            boolean encapsulated,
+            List<Count> counts,
+            int length,
+            boolean detour) {
 
         /** To somebody else, and not back to the sender or on its way. */
         boolean forwarded() {
@@ -140,7 +145,7 @@ final class PacketModel {
         } else if (headers.etherType == Headers.ARP) {
             reason = arp(headers, sender);
             if (reason == 0) {
-                return answer(Datapath.REDIRECT, arpReply(sender));
+                return answer(Datapath.REDIRECT, arpReply());
             }
         } else {
             reason = headers.read();
@@ -148,7 +153,7 @@ final class PacketModel {
         boolean six = !sender.ipv6().equals(Address.ZERO);
         if (reason == 0 && headers.discovery && headers.icmpType == 135 && six) {
             return isForGateway(headers)
-                    ? answer(Datapath.REDIRECT, advertisement(sender))
+                    ? answer(Datapath.REDIRECT, advertisement())
                     : drop(Verdicts.DROP_LINK_LOCAL, Datapath.EGRESS, sender.number());
         }
         if (reason == 0) {
@@ -163,8 +168,8 @@ final class PacketModel {
         if (reason != 0) {
             return drop(reason, Datapath.EGRESS, sender.number());
         }
-        var from = new Party(
-                headers.source, headers.sourcePort, sender.identity(), sender.slot(), sender.number(), true);
+        var from =
+                new Party(headers.source, headers.sourcePort, sender.identity(), sender.slot(), sender.number(), true);
         Holder to = world.holders.get(headers.destination);
         if (to != null && to.kind() == Kind.LOCAL) {
             return deliver(headers, from, to);
@@ -222,7 +227,7 @@ final class PacketModel {
         return speaker == 0 || frame.i32(38) != GATEWAY_IPV4 ? Verdicts.DROP_LINK_LOCAL : 0;
     }
 
-    private byte[] arpReply(Pod sender) {
+    private byte[] arpReply() {
         byte[] reply = frame.clone();
         System.arraycopy(frame, 6, reply, 0, 6);
         System.arraycopy(World.GATEWAY_MAC, 0, reply, 6, 6);
@@ -242,7 +247,7 @@ final class PacketModel {
                 && frame.address(62).equals(GATEWAY);
     }
 
-    private byte[] advertisement(Pod sender) {
+    private byte[] advertisement() {
         byte[] reply = frame.clone();
         System.arraycopy(frame, 6, reply, 0, 6);
         System.arraycopy(World.GATEWAY_MAC, 0, reply, 6, 6);
@@ -251,7 +256,8 @@ final class PacketModel {
         ByteBuffer message = ByteBuffer.wrap(reply);
         message.put(54, (byte) 136).putShort(56, (short) 0).putInt(58, 0x60000000);
         message.put(78, (byte) 2).put(80, World.GATEWAY_MAC);
-        return message.putShort(56, (short) ~sum(reply, 22, 86, 32 + Frame.ICMPV6)).array();
+        return message.putShort(56, (short) ~sum(reply, 22, 86, 32 + Frame.ICMPV6))
+                .array();
     }
 
     // ---- what the node's own stack sends
@@ -306,8 +312,7 @@ final class PacketModel {
         if (reason == 0) {
             reason = tunnelSender(headers.source, from, vni, outer);
         }
-        if (reason == 0
-                && (headers.discovery || headers.destination.isLocalScope() || headers.source.isLocalScope())) {
+        if (reason == 0 && (headers.discovery || headers.destination.isLocalScope() || headers.source.isLocalScope())) {
             reason = Verdicts.DROP_LINK_LOCAL;
         }
         if (reason == 0) {
@@ -380,8 +385,8 @@ final class PacketModel {
             return drop(Verdicts.DROP_NODE_SOURCE, Datapath.INGRESS, 0);
         }
         Holder to = world.holders.get(headers.destination);
-        boolean ofPool = (from == null && world.rangeOf(headers.source) != null)
-                || (from != null && from.kind() == Kind.REMOTE);
+        boolean ofPool =
+                (from == null && world.rangeOf(headers.source) != null) || (from != null && from.kind() == Kind.REMOTE);
         if (to == null
                 || (to.kind() != Kind.LOCAL && to.kind() != Kind.THIS_NODE)
                 || (to.kind() == Kind.THIS_NODE && !ofPool)) {
@@ -486,8 +491,8 @@ final class PacketModel {
         if (pod.slot() == 0) {
             return drop(Verdicts.DROP_NO_TABLE, Datapath.INGRESS, pod.number());
         }
-        var receiver = new Party(
-                headers.destination, headers.destinationPort, pod.identity(), pod.slot(), pod.number(), true);
+        var receiver =
+                new Party(headers.destination, headers.destinationPort, pod.identity(), pod.slot(), pod.number(), true);
         return isAllowed(headers, from, receiver)
                 ? answer(Datapath.REDIRECT, withMacs(pod.mac(), World.HOST_MAC))
                 : answer(Datapath.SHOT, null);

@@ -90,7 +90,8 @@ class VxlanIT {
         assertThat(datapath.run("from_netdev", Frame.vxlan(inner, 400, "192.168.0.77"))
                         .result())
                 .isEqualTo(Datapath.SHOT);
-        assertThat(datapath.run("from_netdev", Frame.vxlan(inner, 400, "192.168.0.1")).result())
+        assertThat(datapath.run("from_netdev", Frame.vxlan(inner, 400, "192.168.0.1"))
+                        .result())
                 .as("this node's own address")
                 .isEqualTo(Datapath.SHOT);
         assertThat(datapath.count(Verdicts.DROP_TUNNEL_NODE)).isEqualTo(2);
@@ -122,16 +123,16 @@ class VxlanIT {
 
     @Test
     void aPacketThatEveryRouterMarkedAsCongestedGoesToTheKernelsDevice() {
-        byte[] frame =
-                Frame.vxlan(new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2", 3);
+        byte[] frame = Frame.vxlan(
+                new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2", 3);
 
         assertThat(datapath.run("from_netdev", frame).result()).isEqualTo(Datapath.UNSPEC);
     }
 
     @Test
     void packetsBehindOneThatGoesToTheKernelsDeviceFollowItForAWhile() {
-        byte[] plain =
-                Frame.vxlan(new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2");
+        byte[] plain = Frame.vxlan(
+                new Frame().from("10.0.9.9").to("10.0.0.2").udp(5000, 53).bytes(), 400, "192.168.0.2");
         byte[] odd = plain.clone();
         odd[40] = 1;
         assertThat(datapath.run("from_netdev", plain).result()).isEqualTo(Datapath.REDIRECT);

@@ -60,7 +60,12 @@ final class World {
     }
 
     /** Somebody at an address. */
-    record Holder(Kind kind, int identity, Address node, byte[] mac, @Nullable Pod pod) {}
+    record Holder(
+            Kind kind,
+            int identity,
+            Address node,
+            byte[] mac,
+            @Nullable Pod pod) {}
 
     record Range(Address prefix, int length, boolean block, boolean here, Address node) {}
 
@@ -236,15 +241,14 @@ final class World {
                 ? best.action
                 : direction == Datapath.EGRESS ? policy.egressDefault : policy.ingressDefault;
         int number = best != null ? best.number : (direction == Datapath.EGRESS ? 2000 : 1000) + policy.number;
-        int verdict =
-                switch (action) {
-                    case Datapath.ALLOW -> Verdicts.ALLOW_POLICY;
-                    case Datapath.DENY -> Verdicts.DROP_POLICY_DENY;
-                    case Datapath.DEFAULT_ALLOW -> Verdicts.ALLOW_DEFAULT;
-                    case Datapath.DEFAULT_DENY ->
-                        knownIdentities.contains(peer.identity) ? Verdicts.DROP_POLICY : Verdicts.DROP_UNRESOLVED;
-                    default -> Verdicts.ALLOW_NODE;
-                };
+        int verdict = switch (action) {
+            case Datapath.ALLOW -> Verdicts.ALLOW_POLICY;
+            case Datapath.DENY -> Verdicts.DROP_POLICY_DENY;
+            case Datapath.DEFAULT_ALLOW -> Verdicts.ALLOW_DEFAULT;
+            case Datapath.DEFAULT_DENY ->
+                knownIdentities.contains(peer.identity) ? Verdicts.DROP_POLICY : Verdicts.DROP_UNRESOLVED;
+            default -> Verdicts.ALLOW_NODE;
+        };
         return new Judgement(verdict, number);
     }
 
@@ -271,8 +275,10 @@ final class World {
         for (Range range : ranges) {
             int flags = RANGE_IS_POOL | (range.block ? RANGE_IS_BLOCK : 0) | (range.here ? RANGE_IS_HERE : 0);
             ByteBuffer key = Datapath.struct(20).putInt(range.length).put(range.prefix.bytes());
-            ByteBuffer value =
-                    Datapath.struct(24).put(range.node.bytes()).put(FAR_TUNNEL_MAC).putShort((short) flags);
+            ByteBuffer value = Datapath.struct(24)
+                    .put(range.node.bytes())
+                    .put(FAR_TUNNEL_MAC)
+                    .putShort((short) flags);
             datapath.map("ranges_v1").update(key.array(), value.array());
         }
         knownIdentities.forEach(datapath::known);
@@ -283,8 +289,7 @@ final class World {
     void installSlot(Datapath datapath, int slot) {
         long word = (long) generationOfSlot.getOrDefault(slot, 0) << 32 | tableOfSlot.getOrDefault(slot, 0);
         datapath.map("slots_v1")
-                .update(
-                        Datapath.int4(slot), Datapath.struct(8).putLong(word).array());
+                .update(Datapath.int4(slot), Datapath.struct(8).putLong(word).array());
     }
 
     /** Whose interface the next packets come from; null: nobody's. */
@@ -342,11 +347,7 @@ final class World {
         ports.forEach((port, portClass) -> {
             if (port.getFirst() >= 0) {
                 datapath.portClass(
-                        table,
-                        port.getFirst(),
-                        Math.max(0, port.getLast()),
-                        port.getLast() < 0 ? 0 : 16,
-                        portClass);
+                        table, port.getFirst(), Math.max(0, port.getLast()), port.getLast() < 0 ? 0 : 16, portClass);
             }
         });
         prefixes.forEach((prefix, addressClass) -> {
@@ -376,12 +377,7 @@ final class World {
                 });
             });
         }
-        datapath.table(
-                table,
-                policy.ingressDefault,
-                policy.egressDefault,
-                prefixes.isEmpty() ? 0 : ADDRESSES,
-                lengths);
+        datapath.table(table, policy.ingressDefault, policy.egressDefault, prefixes.isEmpty() ? 0 : ADDRESSES, lengths);
     }
 
     private static void cell(
