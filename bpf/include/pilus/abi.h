@@ -169,7 +169,8 @@ struct pilus_cell_key {
 
 /*
  * ct_v1: one entry a connection and leg, shared by both directions. The lower
- * address (then port) is "low".
+ * address (then port) is "low". ICMP: who asks for an echo has its id as port,
+ * who answers 0; any other kind is type << 8 | code and 0xffff.
  */
 struct pilus_ct_key {
 	struct pilus_addr low;

@@ -237,7 +237,14 @@ final class PacketGenerator {
             case 13 -> 14;
             default -> to.type;
         };
-        return new Sent(to.destination, to.source, to.protocol, to.destinationPort, to.sourcePort, type, to.id);
+        return new Sent(
+                /* source= */ to.destination,
+                /* destination= */ to.source,
+                to.protocol,
+                /* sourcePort= */ to.destinationPort,
+                /* destinationPort= */ to.sourcePort,
+                type,
+                to.id);
     }
 
     private Address address(boolean six) {

@@ -145,7 +145,7 @@ final class PacketModel {
         } else if (headers.etherType == Headers.ARP) {
             reason = arp(headers, sender);
             if (reason == 0) {
-                return answer(Datapath.REDIRECT, arpReply(sender));
+                return answer(Datapath.REDIRECT, arpReply());
             }
         } else {
             reason = headers.read();
@@ -153,7 +153,7 @@ final class PacketModel {
         boolean six = !sender.ipv6().equals(Address.ZERO);
         if (reason == 0 && headers.discovery && headers.icmpType == 135 && six) {
             return isForGateway(headers)
-                    ? answer(Datapath.REDIRECT, advertisement(sender))
+                    ? answer(Datapath.REDIRECT, advertisement())
                     : drop(Verdicts.DROP_LINK_LOCAL, Datapath.EGRESS, sender.number());
         }
         if (reason == 0) {
@@ -227,7 +227,7 @@ final class PacketModel {
         return speaker == 0 || frame.i32(38) != GATEWAY_IPV4 ? Verdicts.DROP_LINK_LOCAL : 0;
     }
 
-    private byte[] arpReply(Pod sender) {
+    private byte[] arpReply() {
         byte[] reply = frame.clone();
         System.arraycopy(frame, 6, reply, 0, 6);
         System.arraycopy(World.GATEWAY_MAC, 0, reply, 6, 6);
@@ -247,7 +247,7 @@ final class PacketModel {
                 && frame.address(62).equals(GATEWAY);
     }
 
-    private byte[] advertisement(Pod sender) {
+    private byte[] advertisement() {
         byte[] reply = frame.clone();
         System.arraycopy(frame, 6, reply, 0, 6);
         System.arraycopy(World.GATEWAY_MAC, 0, reply, 6, 6);
