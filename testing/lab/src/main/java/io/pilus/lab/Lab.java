@@ -391,11 +391,9 @@ public final class Lab implements AutoCloseable {
     private void startService(Service service, int replica) {
         String name = service.replica(replica);
         List<String> command = java(config.production() ? "-Xmx512m" : "-Xmx192m");
-        command.addAll(List.of(
-                "-Dquarkus.http.host=0.0.0.0",
-                "-Dquarkus.http.port=" + service.port(),
-                "-jar",
-                config.jar(service.module()).toString()));
+        command.addAll(List.of("-Dquarkus.http.host=0.0.0.0", "-Dquarkus.http.port=" + service.port()));
+        config.serviceSettings().forEach((key, value) -> command.add("-D" + key + "=" + value));
+        command.addAll(List.of("-jar", config.jar(service.module()).toString()));
         controlPlane.put(name, daemon(name, name, null, environment(name), command));
     }
 
@@ -530,6 +528,11 @@ public final class Lab implements AutoCloseable {
 
     /** Starts and attaches a pod whose workload exists. */
     public Pod run(PodSpec spec, String uid) {
+        return attach(sandbox(spec), uid);
+    }
+
+    /** Starts a pod's process in its namespace, without an interface yet. */
+    public Sandbox sandbox(PodSpec spec) {
         String name = spec.node() + "-" + spec.namespace() + "." + spec.name();
         fabric.addNetns(name);
         List<String> ports = spec.ports().stream()
@@ -538,11 +541,21 @@ public final class Lab implements AutoCloseable {
         Path cgroup = cgroup(spec.node(), "pods", spec.namespace() + "." + spec.name());
         Daemon process = Daemon.prepare(proberSpec(name, name, cgroup, spec.namespace() + "/" + spec.name(), ports));
         process.start();
+        return new Sandbox(spec, fabric.netns(name), process, awaitProber(name, process));
+    }
+
+    /**
+     * Attaches it as a workload that exists.
+     *
+     * @throws RestException when the agent refuses; the sandbox stays until the lab ends
+     */
+    public Pod attach(Sandbox sandbox, String uid) {
+        PodSpec spec = sandbox.spec();
         String containerId = UUID.randomUUID().toString().replace("-", "");
         ObjectNode endpoint = JSON.createObjectNode()
                 .put("uid", uid)
                 .put("containerId", containerId)
-                .put("netns", "/run/netns/" + fabric.netns(name))
+                .put("netns", "/run/netns/" + sandbox.netns())
                 .put("interface", "eth0");
         JsonNode attached = node(spec.node())
                 .api()
@@ -553,9 +566,9 @@ public final class Lab implements AutoCloseable {
         attached.path("addresses")
                 .forEach(address -> addresses.add(address.asText().split("/", 2)[0]));
         var attachment = new Pod.Attachment(
-                uid, containerId, fabric.netns(name), attached.path("identity").asInt(), List.copyOf(addresses));
+                uid, containerId, sandbox.netns(), attached.path("identity").asInt(), List.copyOf(addresses));
         routeFromOutside(spec.node(), addresses);
-        Pod pod = new Pod(spec, attachment, process, awaitProber(name, process));
+        Pod pod = new Pod(spec, attachment, sandbox.process(), sandbox.prober());
         pods.put(pod.toString(), pod);
         return pod;
     }
