@@ -491,11 +491,9 @@ public final class Lab implements AutoCloseable {
     private void startService(Service service, int replica) {
         String name = service.replica(replica);
         List<String> command = java(config.production() ? "-Xmx512m" : "-Xmx192m");
-        command.addAll(List.of(
-                "-Dquarkus.http.host=0.0.0.0",
-                "-Dquarkus.http.port=" + service.port(),
-                "-jar",
-                config.jar(service.module()).toString()));
+        command.addAll(List.of("-Dquarkus.http.host=0.0.0.0", "-Dquarkus.http.port=" + service.port()));
+        config.serviceSettings().forEach((key, value) -> command.add("-D" + key + "=" + value));
+        command.addAll(List.of("-jar", config.jar(service.module()).toString()));
         controlPlane.put(name, daemon(name, name, null, environment(name), command));
     }
 
@@ -656,8 +654,22 @@ public final class Lab implements AutoCloseable {
      * agent is told to detach until it answers.
      */
     public Pod run(PodSpec spec, String uid) {
+        Sandbox sandbox = sandbox(spec);
+        String containerId = containerId();
+        try {
+            return attach(sandbox, uid, containerId);
+        } catch (LabException e) {
+            sandbox.prober().close();
+            sandbox.process().kill();
+            detach(node(spec.node()), containerId);
+            Tool.run("ip", "netns", "del", sandbox.netns());
+            throw e;
+        }
+    }
+
+    /** Starts a pod's process in its namespace, without an interface yet. */
+    public Sandbox sandbox(PodSpec spec) {
         String name = spec.node() + "-" + spec.namespace() + "." + spec.name();
-        String containerId = UUID.randomUUID().toString().replace("-", "");
         fabric.addNetns(name);
         List<String> ports = spec.ports().stream()
                 .map(port -> port.transport().name().toLowerCase(Locale.ROOT) + ":" + port.number())
@@ -665,25 +677,24 @@ public final class Lab implements AutoCloseable {
         Path cgroup = cgroup(spec.node(), "pods", spec.namespace() + "." + spec.name());
         Daemon process = Daemon.prepare(proberSpec(name, name, cgroup, spec.namespace() + "/" + spec.name(), ports));
         process.start();
-        try {
-            Pod.Attachment attachment = attach(spec, uid, containerId, fabric.netns(name));
-            routeFromOutside(spec.node(), attachment.addresses());
-            Pod pod = new Pod(spec, attachment, process, awaitProber(name, process));
-            pods.put(pod.toString(), pod);
-            return pod;
-        } catch (LabException e) {
-            process.kill();
-            detach(node(spec.node()), containerId);
-            Tool.run("ip", "netns", "del", fabric.netns(name));
-            throw e;
-        }
+        return new Sandbox(spec, fabric.netns(name), process, awaitProber(name, process));
     }
 
-    private Pod.Attachment attach(PodSpec spec, String uid, String containerId, String netns) {
+    /**
+     * Attaches it as a workload that exists.
+     *
+     * @throws LabException when the agent refuses, or does not answer; the sandbox stays until the lab ends
+     */
+    public Pod attach(Sandbox sandbox, String uid) {
+        return attach(sandbox, uid, containerId());
+    }
+
+    private Pod attach(Sandbox sandbox, String uid, String containerId) {
+        PodSpec spec = sandbox.spec();
         ObjectNode endpoint = JSON.createObjectNode()
                 .put("uid", uid)
                 .put("containerId", containerId)
-                .put("netns", "/run/netns/" + netns)
+                .put("netns", "/run/netns/" + sandbox.netns())
                 .put("interface", "eth0");
         JsonNode attached = node(spec.node())
                 .api()
@@ -693,8 +704,16 @@ public final class Lab implements AutoCloseable {
         List<String> addresses = new ArrayList<>();
         attached.path("addresses")
                 .forEach(address -> addresses.add(address.asText().split("/", 2)[0]));
-        return new Pod.Attachment(
-                uid, containerId, netns, attached.path("identity").asInt(), List.copyOf(addresses));
+        var attachment = new Pod.Attachment(
+                uid, containerId, sandbox.netns(), attached.path("identity").asInt(), List.copyOf(addresses));
+        routeFromOutside(spec.node(), addresses);
+        Pod pod = new Pod(spec, attachment, sandbox.process(), sandbox.prober());
+        pods.put(pod.toString(), pod);
+        return pod;
+    }
+
+    private static String containerId() {
+        return UUID.randomUUID().toString().replace("-", "");
     }
 
     private static void detach(Node node, String containerId) {

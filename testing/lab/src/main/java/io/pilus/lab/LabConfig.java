@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param home the source tree with the built services
  * @param production whether it shall be fast in the long run, not soon up: etcd waits for the disk, all code is fully compiled
  * @param replicas processes of each service
+ * @param serviceSettings more settings of the services, by their property names
  * @param agents whether nodes have agents
  * @param agentSettings more settings of the agents, by their property names
  * @param pool the ranges of the default pool
@@ -36,6 +37,7 @@ public record LabConfig(
         boolean production,
         Set<Service> services,
         int replicas,
+        Map<String, String> serviceSettings,
         boolean agents,
         Map<String, String> agentSettings,
         List<String> pool,
@@ -59,6 +61,7 @@ public record LabConfig(
             throw new LabException("a lab has between 1 and " + MOST_NODES + " nodes, not " + nodes);
         }
         services = Set.copyOf(services);
+        serviceSettings = Map.copyOf(serviceSettings);
         agentSettings = Map.copyOf(agentSettings);
         pool = List.copyOf(pool);
         blocks = Map.copyOf(blocks);
@@ -106,6 +109,7 @@ public record LabConfig(
         private boolean production;
         private Set<Service> services = EnumSet.allOf(Service.class);
         private int replicas = 1;
+        private Map<String, String> serviceSettings = Map.of();
         private boolean agents = true;
         private Map<String, String> agentSettings = Map.of();
         private List<String> pool = List.of("10.244.0.0/16", "fd00:10:244::/48");
@@ -151,6 +155,11 @@ public record LabConfig(
 
         public Builder replicas(int ofEachService) {
             this.replicas = ofEachService;
+            return this;
+        }
+
+        public Builder serviceSettings(Map<String, String> settings) {
+            this.serviceSettings = settings;
             return this;
         }
 
@@ -205,6 +214,7 @@ public record LabConfig(
                     production,
                     services,
                     replicas,
+                    serviceSettings,
                     agents,
                     agentSettings,
                     pool,

@@ -14,6 +14,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -78,14 +79,48 @@ public final class Prober implements AutoCloseable {
 
     /** Opens a connection that sends one numbered message an interval and expects each to come back. */
     public Conversation converse(Transport transport, String address, int port, Duration interval) {
-        ObjectNode command = target("stream", transport, address, port, Duration.ofSeconds(5))
-                .put("interval", interval.toNanos() / 1e9);
+        return open("stream", transport, address, port, interval);
+    }
+
+    /** Opens a connection on which the other end sends a message an interval; this end says nothing after its first. */
+    public Conversation subscribe(Transport transport, String address, int port, Duration interval) {
+        return open("subscribe", transport, address, port, interval);
+    }
+
+    private Conversation open(String op, Transport transport, String address, int port, Duration interval) {
+        ObjectNode command =
+                target(op, transport, address, port, Duration.ofSeconds(5)).put("interval", interval.toNanos() / 1e9);
         JsonNode opened = ask(command).join();
         ProbeResult result = result(opened);
         if (!result.answered()) {
             throw new LabException("no conversation with " + address + " port " + port + ": " + result);
         }
         return new Conversation(this, opened.path("id").asLong());
+    }
+
+    /** Sends, from now on, whether or not there is an interface, a first packet an interval to each address. */
+    public Flood flood(Transport transport, Collection<String> addresses, int port, Duration interval) {
+        return flood(transport, addresses, port, interval, 0);
+    }
+
+    /**
+     * The same.
+     *
+     * @param sourcePort of datagrams; 0 for any
+     */
+    public Flood flood(Transport transport, Collection<String> addresses, int port, Duration interval, int sourcePort) {
+        ObjectNode command = command("flood")
+                .put("protocol", name(transport))
+                .put("port", port)
+                .put("interval", interval.toNanos() / 1e9)
+                .put("sourcePort", sourcePort);
+        addresses.forEach(command.putArray("to")::add);
+        return new Flood(this, ask(command).join().path("id").asLong());
+    }
+
+    /** Counts, from now on, what arrives. */
+    public Witness witness() {
+        return new Witness(this, ask(command("witness")).join().path("id").asLong());
     }
 
     /** Serves one more port. */

@@ -2,10 +2,12 @@
 
 prober.py SOCKET NAME [tcp:PORT | udp:PORT]...
 
-A server answers each line (UDP: datagram). To one that begins with "?" it says its own name and whom it sees; any other comes back as
-it is. Commands come as JSON lines over the unix socket, any number at a time; each answer carries its command's id.
+A server answers each line (UDP: datagram). To one that begins with "?" it says its own name and whom it sees; after "!SECONDS COUNT" it
+goes on by itself, with a line an interval; any other comes back as it is. Commands come as JSON lines over the unix socket, any number
+at a time; each answer carries its command's id.
 """
 import asyncio
+import collections
 import errno
 import json
 import os
@@ -16,6 +18,9 @@ import time
 NAME = sys.argv[2]
 loop = None
 streams = {}
+floods = {}
+witnesses = {}
+started = set()
 
 
 def plain(address):
@@ -31,15 +36,40 @@ class Datagrams(asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data, peer):
-        self.transport.sendto(answer(data, peer), peer)
+        if data.startswith(b"!"):
+            start(self.push(data, peer))
+        else:
+            self.transport.sendto(answer(data, peer), peer)
+
+    async def push(self, data, peer):
+        async for line in pushed(data):
+            self.transport.sendto(line, peer)
+
+
+def start(work):
+    task = asyncio.ensure_future(work)
+    started.add(task)
+    task.add_done_callback(started.discard)
+
+
+async def pushed(wish):
+    interval, count = wish[1:].split()
+    for i in range(int(count)):
+        yield b"%d\n" % i
+        await asyncio.sleep(float(interval))
 
 
 async def serve_tcp(reader, writer):
     try:
         peer = writer.get_extra_info("peername")
         while line := await reader.readline():
-            writer.write(answer(line, peer))
-            await writer.drain()
+            if line.startswith(b"!"):
+                async for told in pushed(line):
+                    writer.write(told)
+                    await writer.drain()
+            else:
+                writer.write(answer(line, peer))
+                await writer.drain()
     except (OSError, ValueError):
         pass
     finally:
@@ -131,10 +161,15 @@ class Stream:
 
     async def send(self):
         try:
+            interval = self.command["interval"]
+            if self.command["op"] == "subscribe":
+                self.sent = 1
+                await loop.sock_sendall(self.sock, b"!%f %d\n" % (interval, 300 / interval))
+                return
             while True:
                 await loop.sock_sendall(self.sock, b"%d\n" % self.sent)
                 self.sent += 1
-                await asyncio.sleep(self.command["interval"])
+                await asyncio.sleep(interval)
         except OSError as e:
             self.error = self.error or str(e)
 
@@ -168,6 +203,108 @@ class Stream:
         return result
 
 
+class Flood:
+    """Begins something new at every step, with each address: a datagram, or a connection. Goes on where there is no interface yet."""
+
+    def __init__(self, command):
+        self.command = command
+        self.sent = 0
+        self.sockets = collections.deque()
+        self.datagrams = {}
+        self.task = asyncio.ensure_future(self.run())
+
+    async def run(self):
+        begin = self.datagram if self.command["protocol"] == "udp" else self.connection
+        while True:
+            for address in self.command["to"]:
+                try:
+                    begin(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+                    self.sent += 1
+                except OSError:
+                    pass
+            await asyncio.sleep(self.command["interval"])
+
+    def datagram(self, family, address):
+        if family not in self.datagrams:
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            self.datagrams[family] = sock
+            if self.command.get("sourcePort"):
+                sock.bind(("", self.command["sourcePort"]))
+        self.datagrams[family].sendto(b"first\n", (address, self.command["port"]))
+
+    def connection(self, family, address):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        self.sockets.append(sock)
+        if len(self.sockets) > 64:
+            self.sockets.popleft().close()
+        sock.setblocking(False)
+        error = sock.connect_ex((address, self.command["port"]))
+        if error not in (0, errno.EINPROGRESS):
+            raise OSError(error, "connect")
+
+    def look(self):
+        return {"sent": self.sent}
+
+    def stop(self):
+        self.task.cancel()
+        for sock in [*self.sockets, *self.datagrams.values()]:
+            sock.close()
+        return self.look()
+
+
+class Witness:
+    """Counts what arrives in this namespace, whether or not anybody listens, on interfaces that there are and that will be."""
+
+    EVERYTHING = 3
+    OUTGOING = 4
+    STATISTICS = 6
+
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(self.EVERYTHING))
+        self.sock.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), 1 << 24)
+        self.sock.setblocking(False)
+        self.counts = collections.Counter()
+        self.missed = 0
+        loop.add_reader(self.sock, self.read)
+
+    def read(self, most=512):
+        try:
+            for _ in range(most):
+                data, (device, _, kind, _, _) = self.sock.recvfrom(128)
+                if kind != self.OUTGOING and device != "lo":
+                    self.count(data)
+        except BlockingIOError:
+            pass
+
+    def count(self, data):
+        if data[0] >> 4 == 4:
+            source, protocol, header = data[12:16], data[9], 4 * (data[0] & 15)
+            first = not (data[6] & 31 or data[7])
+        else:
+            source, protocol, header, first = data[8:24], data[6], 40, True
+        ports = int.from_bytes(data[header : header + 4], "big") if protocol in (6, 17) and first else 0
+        self.counts[source, protocol, ports >> 16, ports & 65535] += 1
+
+    def look(self):
+        self.read(1 << 20)
+        statistics = self.sock.getsockopt(getattr(socket, "SOL_PACKET", 263), self.STATISTICS, 8)
+        self.missed += int.from_bytes(statistics[4:8], sys.byteorder)
+        return {
+            "missed": self.missed,
+            "seen": [
+                {
+                    "source": socket.inet_ntop(socket.AF_INET6 if len(source) == 16 else socket.AF_INET, source),
+                    "protocol": protocol,
+                    "sourcePort": source_port,
+                    "port": port,
+                    "packets": count,
+                }
+                for (source, protocol, source_port, port), count in self.counts.items()
+            ],
+        }
+
+
 async def open_stream(command):
     streams[command["id"]] = Stream(await connected(command), command)
     return {"outcome": "ANSWERED", "detail": ""}
@@ -180,8 +317,20 @@ async def obey(command):
         case "listen":
             await listen(command["protocol"], command["port"])
             return {}
-        case "stream":
+        case "stream" | "subscribe":
             return await attempt(open_stream, command)
+        case "flood":
+            floods[command["id"]] = Flood(command)
+            return {}
+        case "lookFlood":
+            return floods[command["flood"]].look()
+        case "stopFlood":
+            return floods.pop(command["flood"]).stop()
+        case "witness":
+            witnesses[command["id"]] = Witness()
+            return {}
+        case "seen":
+            return witnesses[command["witness"]].look()
         case "look":
             return streams[command["stream"]].look()
         case "stop":

@@ -35,9 +35,14 @@ final class Stage implements AutoCloseable {
     private final Map<String, String> variables = new TreeMap<>();
 
     Stage(String name, int network, Routing routing) {
+        this(name, network, routing, Map.of());
+    }
+
+    Stage(String name, int network, Routing routing, Map<String, String> agentSettings) {
         lab = Lab.start(LabConfig.named(name)
                 .network(network)
                 .routing(routing)
+                .agentSettings(agentSettings)
                 .progress(line -> System.err.println("  " + line))
                 .build());
         NAMESPACES.forEach(lab::putNamespace);

@@ -1,0 +1,10 @@
+package io.pilus.system;
+
+import io.pilus.lab.Routing;
+
+class NativeFirstPacketsIT extends FirstPackets {
+
+    NativeFirstPacketsIT() {
+        super("pffq", 252, Routing.NATIVE);
+    }
+}
