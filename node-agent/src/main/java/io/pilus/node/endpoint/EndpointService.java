@@ -345,7 +345,7 @@ public class EndpointService implements Endpoints {
                 undo(attachment, hostName);
                 throw e instanceof ProblemException || e instanceof UncheckedIOException
                         ? e
-                        : EndpointProblem.kernel("attached", attachment.containerId(), e);
+                        : EndpointProblem.kernel("attached", request.containerId(), e);
             }
         }
     }

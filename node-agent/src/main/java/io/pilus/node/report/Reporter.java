@@ -192,7 +192,9 @@ class Reporter implements AttachedReporter, StateListener {
                     demand();
                     realised();
                     complained = false;
-                } else if (live != null && restored.isEmpty() && state.stranger().isPresent()) {
+                } else if (live != null
+                        && restored.isEmpty()
+                        && state.stranger().isPresent()) {
                     live.close();
                     live = null;
                 }

@@ -81,9 +81,7 @@ class MirrorTest {
 
             assertThat(mirror.adopt())
                     .contains(new Delta(
-                            1012,
-                            List.of(new Delta.Put(entry("/c", 1011), entry("/c", 5))),
-                            List.of(entry("/b", 4))));
+                            1012, List.of(new Delta.Put(entry("/c", 1011), entry("/c", 5))), List.of(entry("/b", 4))));
             assertThat(mirror.store()).contains(RESTORED);
             assertThat(mirror.stranger()).isEmpty();
             assertThat(mirror.advance(new Update(1013, List.of(entry("/d", 1013)), List.of())))

@@ -367,7 +367,8 @@ abstract class FirstPackets {
                                 + aimed + " of the rounds met its address")
                 .times(rounds)
                 .lost("no packet let in or out; who is allowed is answered at once")
-                .guard("attaching waits for the identity's own policy: with a missing one taken for an empty list, the second round let 202 packets in");
+                .guard(
+                        "attaching waits for the identity's own policy: with a missing one taken for an empty list, the second round let 202 packets in");
     }
 
     @Test

@@ -129,7 +129,8 @@ abstract class ForgedPackets {
         long before = dropped(lab.node("n1"), verdict);
         List<Watch> watches = List.of(new Watch("near"), new Watch("far"));
 
-        long sent = Long.parseLong(forge(pod("forger").netns(), "send", kind, fromPod()).strip());
+        long sent = Long.parseLong(
+                forge(pod("forger").netns(), "send", kind, fromPod()).strip());
 
         for (Watch watch : watches) {
             assertThat(watch.forged()).as("seen by " + watch.pod).isEmpty();
@@ -145,14 +146,13 @@ abstract class ForgedPackets {
     void aMarkDoesNotArriveInAPodAndOpensNothing() throws IOException {
         Path ready = directory.resolve("marked");
         Pod near = pod("near");
-        CompletableFuture<String> mark = CompletableFuture.supplyAsync(
-                () -> forge(near.netns(), "marked", ready.toString(), "5353"), watchers);
+        CompletableFuture<String> mark =
+                CompletableFuture.supplyAsync(() -> forge(near.netns(), "marked", ready.toString(), "5353"), watchers);
         await().atMost(PATIENT).until(() -> Files.exists(ready) || mark.isDone());
         long denied = dropped(lab.node("n1"), "DROP_POLICY");
 
-        String marks = IntStream.range(0, 32)
-                .mapToObj(bit -> Long.toString(1L << bit))
-                .collect(Collectors.joining(","));
+        String marks =
+                IntStream.range(0, 32).mapToObj(bit -> Long.toString(1L << bit)).collect(Collectors.joining(","));
         forge(pod("forger").netns(), "datagrams", near.ipv4(), "5353", marks, "marked");
         await().atMost(PATIENT).until(() -> dropped(lab.node("n1"), "DROP_POLICY") >= denied + 32);
         assertThat(mark).as("what a pod may not send, whatever its mark").isNotDone();
@@ -163,7 +163,10 @@ abstract class ForgedPackets {
         });
 
         assertThat(mark.join().strip()).isEqualTo("[0]");
-        row("a pod forges: marks", "a datagram with each bit of SO_MARK to a pod that denies it; one of the node with a mark", 33);
+        row(
+                "a pod forges: marks",
+                "a datagram with each bit of SO_MARK to a pod that denies it; one of the node with a mark",
+                33);
     }
 
     private String fromPod() {
@@ -178,7 +181,12 @@ abstract class ForgedPackets {
                 .put("trustedIdentity", trusted.identity())
                 .put("victim6", pod("far").ipv6());
         ArrayNode others = parameters.putArray("others");
-        List.of(trusted.ipv4(), trusted.ipv6(), lab.node("n1").ipv4(), lab.node("n2").ipv4(), lab.outsideIpv4())
+        List.of(
+                        trusted.ipv4(),
+                        trusted.ipv6(),
+                        lab.node("n1").ipv4(),
+                        lab.node("n2").ipv4(),
+                        lab.outsideIpv4())
                 .forEach(others::add);
         ArrayNode victims = parameters.putArray("victims");
         for (String victim : List.of("near", "far")) {
@@ -208,11 +216,17 @@ abstract class ForgedPackets {
 
     final void assertOwnTrafficGoesOn() {
         for (String address : pod("open").addresses()) {
-            assertThat(pod("forger").prober().probe(Transport.TCP, address, 80, Duration.ofSeconds(20)).join())
+            assertThat(pod("forger")
+                            .prober()
+                            .probe(Transport.TCP, address, 80, Duration.ofSeconds(20))
+                            .join())
                     .matches(ProbeResult::answered, "answered");
         }
         for (String victim : List.of("near", "far")) {
-            assertThat(pod("trusted").prober().probe(Transport.TCP, pod(victim).ipv4(), 80, Duration.ofSeconds(20)).join())
+            assertThat(pod("trusted")
+                            .prober()
+                            .probe(Transport.TCP, pod(victim).ipv4(), 80, Duration.ofSeconds(20))
+                            .join())
                     .matches(ProbeResult::answered, "answered");
         }
     }
@@ -231,7 +245,9 @@ abstract class ForgedPackets {
 
     final void row(String what, String done, long times) {
         CaseBook.open()
-                .write(FaultCase.of(Chapter.FORGED, what + " (lab, " + routing.name().toLowerCase(java.util.Locale.ROOT) + ")")
+                .write(FaultCase.of(
+                                Chapter.FORGED,
+                                what + " (lab, " + routing.name().toLowerCase(java.util.Locale.ROOT) + ")")
                         .done(done)
                         .times(times)
                         .lost("nothing: none arrived, each was counted, and the sender's own connections went on")
@@ -247,8 +263,7 @@ abstract class ForgedPackets {
         Watch(String victim) {
             pod = pod(victim);
             Path ready = directory.resolve(UUID.randomUUID().toString());
-            seen = CompletableFuture.supplyAsync(
-                    () -> forge(pod.netns(), "watch", ready.toString()), watchers);
+            seen = CompletableFuture.supplyAsync(() -> forge(pod.netns(), "watch", ready.toString()), watchers);
             await().atMost(PATIENT).until(() -> Files.exists(ready) || seen.isDone());
         }
 
