@@ -14,7 +14,6 @@ import io.pilus.node.testing.TestNode;
 import io.pilus.node.testing.TestPod;
 import io.pilus.rest.ProblemException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
@@ -295,7 +294,7 @@ class EndpointServiceIT {
                 .resolve(attachment.addresses().stream().map(Prefixes::format).collect(Collectors.joining("+"))
                         + ".tmp"));
 
-        assertThatThrownBy(() -> agent.endpoints.detach("c1")).isInstanceOf(UncheckedIOException.class);
+        assertProblem(() -> agent.endpoints.detach("c1"), "state-not-writable", "has room and is writable");
         assertThat(agent.endpoints.all()).containsExactly(attachment);
         Files.delete(obstacle);
         agent.endpoints.detach("c1");
