@@ -123,11 +123,17 @@ class AdoptionIT {
         assertThat(alarm("restore")).contains(": a, b.");
 
         assertThat(identity(300)).isEqualTo(WEB);
-        assertThat(store.get(Keys.labels(LabelSets.hash(WEB))).orElseThrow().value().getId())
+        assertThat(store.get(Keys.labels(LabelSets.hash(WEB)))
+                        .orElseThrow()
+                        .value()
+                        .getId())
                 .isEqualTo(300);
         assertThat(store.get(Keys.workload("a", "u-1")).orElseThrow().value().getLabelSet())
                 .isEqualTo(WEB);
-        assertThat(store.get(Keys.workloadLocation("shop", "web-1")).orElseThrow().value().getUid())
+        assertThat(store.get(Keys.workloadLocation("shop", "web-1"))
+                        .orElseThrow()
+                        .value()
+                        .getUid())
                 .isEqualTo("u-1");
 
         report("b", AdoptionReport.newBuilder());
@@ -141,7 +147,8 @@ class AdoptionIT {
         for (String node : List.of("a", "b")) {
             NodeAdopted answer = store.get(Keys.nodeAdopted(node)).orElseThrow().value();
             assertThat(answer.getReportRevision())
-                    .isEqualTo(store.get(Keys.adoptionReport(node)).orElseThrow().modRevision());
+                    .isEqualTo(
+                            store.get(Keys.adoptionReport(node)).orElseThrow().modRevision());
             assertThat(answer.getClusterRevision())
                     .isEqualTo(store.get(Keys.CLUSTER_ADOPTED).orElseThrow().modRevision());
         }
@@ -211,9 +218,7 @@ class AdoptionIT {
 
     @Test
     void whatTheNodeHasDetachedSinceTheBackupIsNoLongerAttached() {
-        store.transaction()
-                .put(Keys.attached("a", "u-0"), attached("u-0", 300))
-                .commit();
+        store.transaction().put(Keys.attached("a", "u-0"), attached("u-0", 300)).commit();
         report("a", web(300));
 
         round();

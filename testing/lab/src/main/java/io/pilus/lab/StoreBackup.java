@@ -124,11 +124,14 @@ public final class StoreBackup {
         Path work = temporary();
         try {
             Path data = work.resolve("data");
-            restore(backup, Member.alone(data, "prepare", "http://127.0.0.1:2380"), List.of(
-                    "--bump-revision=" + bump, "--mark-compacted"));
+            restore(
+                    backup,
+                    Member.alone(data, "prepare", "http://127.0.0.1:2380"),
+                    List.of("--bump-revision=" + bump, "--mark-compacted"));
             try (var etcd = new PrivateEtcd(data, "prepare")) {
-                Epoch epoch = epoch(etcd.endpoint).orElseThrow(() -> new LabException(backup + " has no key "
-                        + Keys.EPOCH + ": it is not a backup of a store of Pilus"));
+                Epoch epoch = epoch(etcd.endpoint)
+                        .orElseThrow(() -> new LabException(
+                                backup + " has no key " + Keys.EPOCH + ": it is not a backup of a store of Pilus"));
                 Epoch counted = epoch.toBuilder()
                         .setRestores(Math.max(epoch.getRestores(), known) + 1)
                         .build();
@@ -202,7 +205,10 @@ public final class StoreBackup {
     }
 
     private static void requireStopped(Path database) {
-        if (Files.exists(database) && call(List.of("flock", "--nonblock", database.toString(), "true")).status() != 0) {
+        if (Files.exists(database)
+                && call(List.of("flock", "--nonblock", database.toString(), "true"))
+                                .status()
+                        != 0) {
             throw new LabException("an etcd still runs on " + database + "; stop it first, and all services of Pilus");
         }
     }
@@ -244,8 +250,8 @@ public final class StoreBackup {
     }
 
     private static List<String> etcdctl(String endpoints, String... arguments) {
-        List<String> command = new ArrayList<>(
-                List.of(EtcdBinary.tool("etcdctl").toString(), "--endpoints=" + endpoints));
+        List<String> command =
+                new ArrayList<>(List.of(EtcdBinary.tool("etcdctl").toString(), "--endpoints=" + endpoints));
         command.addAll(List.of(arguments));
         return command;
     }
@@ -265,8 +271,8 @@ public final class StoreBackup {
     private static String run(List<String> command, byte[] input) {
         Result result = call(command, input);
         if (result.status() != 0) {
-            throw new LabException("'" + String.join(" ", command) + "' ended with " + result.status() + ": "
-                    + result.error());
+            throw new LabException(
+                    "'" + String.join(" ", command) + "' ended with " + result.status() + ": " + result.error());
         }
         return result.output();
     }

@@ -160,7 +160,9 @@ class StoreIT {
                                 + " meanwhile; then new pods, new label sets, policy changes")
                         .times(1)
                         .lost("nothing: no message, no kernel entry, no number, no block, no address twice")
-                        .guard("agents go on from the restored store only when cluster/adopted says that all is in it again"));
+                        .guard("an agent goes on from the restored store only when its report is answered; without that both took the"
+                                + " backup at once, dropped the workloads and the block that it lacks, and nobody could take"
+                                + " them over: no node was answered within three minutes"));
     }
 
     @Test
@@ -223,7 +225,8 @@ class StoreIT {
                                 + " attempts all the while, kernel maps compared many times")
                         .times(1)
                         .lost("nothing: no message, no kernel entry; agents and services said which store answers")
-                        .guard("an agent takes nothing from a store with another id, a running service neither writes to it nor reads it"));
+                        .guard("an agent takes nothing from a store with another id; without that n1 was left with 6 of 10 destinations"
+                                + " and none of 6 ranges when the other cluster's store answered"));
     }
 
     private void fillAnothersStore() {

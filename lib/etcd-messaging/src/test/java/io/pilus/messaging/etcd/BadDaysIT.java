@@ -132,9 +132,12 @@ class BadDaysIT {
                 put(client, "b", "1");
 
                 await().atMost(LONG)
-                        .until(() -> guard.refusal().filter(text -> text.contains("no key 'epoch'")).isPresent());
+                        .until(() -> guard.refusal()
+                                .filter(text -> text.contains("no key 'epoch'"))
+                                .isPresent());
                 await().atMost(LONG).until(() -> !listener.health().isOk());
-                assertThatThrownBy(() -> store.transaction().delete(Keys.COMPILED).commit())
+                assertThatThrownBy(
+                                () -> store.transaction().delete(Keys.COMPILED).commit())
                         .isInstanceOf(StoreChangedException.class);
                 assertThat(listener.state()).isEqualTo(Map.of(PREFIX + "a", "1"));
 
@@ -145,8 +148,7 @@ class BadDaysIT {
 
                 await().atMost(LONG).until(() -> listener.health().isOk());
                 put(client, "c", "1");
-                await().atMost(LONG)
-                        .until(() -> listener.state().equals(Map.of(PREFIX + "a", "1", PREFIX + "c", "1")));
+                await().atMost(LONG).until(() -> listener.state().equals(Map.of(PREFIX + "a", "1", PREFIX + "c", "1")));
                 store.transaction().delete(Keys.COMPILED).commit();
                 assertThat(restored).isFalse();
             }
@@ -173,7 +175,8 @@ class BadDaysIT {
                 epochs(etcd, client).countRestore();
 
                 await().atMost(LONG).untilTrue(restored);
-                assertThatThrownBy(() -> store.transaction().delete(Keys.COMPILED).commit())
+                assertThatThrownBy(
+                                () -> store.transaction().delete(Keys.COMPILED).commit())
                         .isInstanceOf(StoreChangedException.class)
                         .hasMessageContaining("restored from a backup");
                 assertThat(listener.state()).containsKey(PREFIX + "a");
@@ -204,7 +207,10 @@ class BadDaysIT {
                             .put(Keys.COMPILED, Compiled.getDefaultInstance())
                             .commit())
                     .isInstanceOf(StoreChangedException.class);
-            assertThat(client.getKVClient().get(text(Keys.COMPILED.path())).join().getKvs())
+            assertThat(client.getKVClient()
+                            .get(text(Keys.COMPILED.path()))
+                            .join()
+                            .getKvs())
                     .isEmpty();
         }
     }
