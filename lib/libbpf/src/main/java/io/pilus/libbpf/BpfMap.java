@@ -98,8 +98,13 @@ public final class BpfMap implements AutoCloseable {
      * @throws BpfException ENOENT when nothing is
      */
     public static BpfMap pinned(Path pin) {
+        return pinned(pin, String.valueOf(pin.getFileName()));
+    }
+
+    /** As {@link #pinned(Path)}, by another name than the pin's. */
+    public static BpfMap pinned(Path pin, String name) {
         int fd = Kernel.check(LibBpf.INSTANCE.bpf_obj_get(pin.toString()), "bpf_obj_get", pin.toString());
-        return new BpfMap(String.valueOf(pin.getFileName()), fd, true);
+        return new BpfMap(name, fd, true);
     }
 
     /**

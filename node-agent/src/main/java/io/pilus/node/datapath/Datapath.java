@@ -25,7 +25,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -53,21 +53,21 @@ public final class Datapath {
     private static final String LINKS = "links";
 
     /** The array of the tables of connections: in use, and being drained. */
-    private static final String CONNECTIONS = "ct_v1";
+    private static final String CONNECTIONS = "ct";
 
     /** The table in use, so that programs can be loaded over it. The array has the say. */
-    private static final String CONNECTIONS_IN_USE = "ct_current_v1";
+    private static final String CONNECTIONS_IN_USE = "ct_current";
 
     /** What only the agent writes, and so can grow by a larger copy (docs/decisions/0008). */
     private static final Set<String> COPIED = Set.of(
-            "endpoints_v1",
-            "destinations_v1",
-            "ranges_v1",
-            "tables_v1",
-            "peer_classes_v1",
-            "address_classes_v1",
-            "port_classes_v1",
-            "cells_v1");
+            "endpoints",
+            "destinations",
+            "ranges",
+            "tables",
+            "peer_classes",
+            "address_classes",
+            "port_classes",
+            "cells");
 
     private static final int FACTOR = 4;
 
@@ -81,6 +81,8 @@ public final class Datapath {
     private final NetworkNamespace namespace;
     private final Netlink netlink;
     private final Devices devices;
+    private final byte[] elf;
+    private final MapPins pins;
     private final Path mapPins;
     private final Path linkPins;
     private final Map<String, BpfMap> maps = new ConcurrentHashMap<>();
@@ -98,12 +100,14 @@ public final class Datapath {
     /** The programs in force. */
     private record Loaded(BpfObject object, DatapathConfig config, Devices.Found devices) {}
 
-    private Datapath(NodeConfig config, NetworkNamespace namespace) {
+    private Datapath(NodeConfig config, NetworkNamespace namespace, byte[] elf) {
+        this.elf = elf;
         this.config = config;
         this.namespace = namespace;
         this.netlink = namespace.netlink();
         this.devices = new Devices(config, namespace, netlink);
         this.mapPins = config.bpffs().resolve(MAPS);
+        this.pins = new MapPins(mapPins, elf);
         this.linkPins = config.bpffs().resolve(LINKS);
     }
 
@@ -115,7 +119,12 @@ public final class Datapath {
      * @throws BpfException when the kernel refuses a program or a map
      */
     public static Datapath open(NodeConfig config, NetworkNamespace namespace) {
-        var datapath = new Datapath(config, namespace);
+        return open(config, namespace, compiled());
+    }
+
+    /** @param elf the programs and maps of this or a neighbouring version */
+    static Datapath open(NodeConfig config, NetworkNamespace namespace, byte[] elf) {
+        var datapath = new Datapath(config, namespace, elf);
         BpfFileSystem.ensure(config.bpffs());
         try {
             Files.createDirectories(datapath.mapPins);
@@ -123,8 +132,10 @@ public final class Datapath {
         } catch (IOException e) {
             throw new UncheckedIOException("the directory for BPF pins, " + config.bpffs() + ", cannot be used", e);
         }
+        datapath.pins.clean();
         datapath.finishGrowth();
         datapath.converge();
+        datapath.pins.tidy(datapath.current().object());
         return datapath;
     }
 
@@ -201,7 +212,7 @@ public final class Datapath {
         }
         BpfMap before = connectionsInUse();
         BpfMap larger = before.emptyCopy(entries);
-        BpfMap tables = map(CONNECTIONS);
+        BpfMap tables = map(pins.named(CONNECTIONS));
         try {
             // in this order: at no moment is an entry out of sight
             tables.update(Layout.NUMBER.encode(DRAINING), Layout.NUMBER.encode(before.descriptor()));
@@ -218,7 +229,7 @@ public final class Datapath {
     /** The table that was being drained has nothing left that is not elsewhere: its memory is given back. */
     public synchronized void drained() {
         connectionTable(DRAINING).ifPresent(table -> {
-            map(CONNECTIONS).delete(Layout.NUMBER.encode(DRAINING));
+            map(pins.named(CONNECTIONS)).delete(Layout.NUMBER.encode(DRAINING));
             if (table.id() != connectionsInUse().id()) {
                 maps.remove(connectionsName(table.id()));
                 table.close();
@@ -279,8 +290,8 @@ public final class Datapath {
     /** A map by its name in {@code pilus/abi.h}, which stays open as long as this. */
     public BpfMap map(String name) {
         return maps.computeIfAbsent(name, _ -> {
-            BpfMap map = BpfMap.pinned(mapPins.resolve(name));
-            if (COPIED.contains(name)) {
+            BpfMap map = BpfMap.pinned(pins.path(name), name);
+            if (MapPins.base(name).filter(COPIED::contains).isPresent()) {
                 map.whenFull(this::grow);
             }
             return map;
@@ -322,8 +333,9 @@ public final class Datapath {
             var now = new Loaded(load(before.config(), Map.of(full.name(), copy)), before.config(), before.devices());
             try {
                 attach(now);
-                replacePin(full.name(), copy);
+                pins.replace(full.name(), copy);
             } catch (RuntimeException e) {
+                allAttached = false;
                 load(before.devices()); // over what is pinned
                 now.object().close();
                 throw e;
@@ -379,7 +391,7 @@ public final class Datapath {
     }
 
     private Optional<BpfMap> connectionTable(int slot) {
-        return map(CONNECTIONS)
+        return map(pins.named(CONNECTIONS))
                 .lookup(Layout.NUMBER.encode(slot))
                 .map(Layout.NUMBER::decode)
                 .map(id -> maps.computeIfAbsent(connectionsName(id), _ -> BpfMap.byId(id)));
@@ -391,7 +403,7 @@ public final class Datapath {
 
     /** What an agent that ended in the middle of a growth has left is put right: the array says which table is in use. */
     private void finishGrowth() {
-        if (!Files.exists(mapPins.resolve(CONNECTIONS))) {
+        if (!Files.exists(pins.path(pins.named(CONNECTIONS)))) {
             return;
         }
         if (connectionTable(DRAINING)
@@ -404,7 +416,8 @@ public final class Datapath {
 
     private void pinConnectionsInUse() {
         BpfMap inUse = connectionsInUse();
-        Path pin = mapPins.resolve(CONNECTIONS_IN_USE);
+        String name = pins.named(CONNECTIONS_IN_USE);
+        Path pin = pins.path(name);
         if (Files.exists(pin)) {
             try (BpfMap pinned = BpfMap.pinned(pin)) {
                 if (pinned.id() == inUse.id()) {
@@ -412,26 +425,14 @@ public final class Datapath {
                 }
             }
         }
-        replacePin(CONNECTIONS_IN_USE, inUse);
-        BpfMap stale = maps.remove(CONNECTIONS_IN_USE);
+        pins.replace(name, inUse);
+        BpfMap stale = maps.remove(name);
         if (stale != null) {
             stale.close();
         }
         Loaded now = loaded;
         if (now != null) {
-            now.object().reuse(inUse, CONNECTIONS_IN_USE); // else it would hold the drained one's memory
-        }
-    }
-
-    /** In one step: there is always one. */
-    private void replacePin(String name, BpfMap map) {
-        Path fresh = mapPins.resolve(name + "_new");
-        try {
-            Files.deleteIfExists(fresh);
-            map.pin(fresh);
-            Files.move(fresh, mapPins.resolve(name), StandardCopyOption.ATOMIC_MOVE);
-        } catch (IOException e) {
-            throw new UncheckedIOException("pin " + name, e);
+            now.object().reuse(inUse, name); // else it would hold the drained one's memory
         }
     }
 
@@ -517,22 +518,21 @@ public final class Datapath {
      * @param instead by the name of what is pinned
      */
     private BpfObject load(DatapathConfig settings, Map<String, BpfMap> instead) {
-        BpfObject object = BpfObject.open("pilus.bpf.o", compiled());
+        BpfObject object = BpfObject.open("pilus.bpf.o", elf);
         try {
             object.readOnlyData(DatapathConfig.LAYOUT.encode(settings));
-            object.maxEntries(CONNECTIONS_IN_USE, config.initialConnections());
-            for (String name : object.mapNames()) {
-                if (Files.exists(mapPins.resolve(name))) {
+            object.maxEntries(pins.named(CONNECTIONS_IN_USE), config.initialConnections());
+            List<String> fresh = new ArrayList<>();
+            for (String name : pins.names()) {
+                if (Files.exists(pins.path(name))) {
                     object.reuse(instead.getOrDefault(name, map(name)), name);
+                } else {
+                    fresh.add(name);
+                    pins.entriesOfNeighbour(name).ifPresent(entries -> object.maxEntries(name, entries));
                 }
             }
             object.load();
-            for (String name : object.mapNames()) {
-                Path pin = mapPins.resolve(name);
-                if (!Files.exists(pin)) {
-                    object.map(name).pin(pin);
-                }
-            }
+            fresh.forEach(name -> pins.add(object.map(name)));
             return object;
         } catch (RuntimeException e) {
             object.close();
