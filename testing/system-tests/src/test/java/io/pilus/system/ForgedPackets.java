@@ -25,6 +25,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -102,7 +104,7 @@ abstract class ForgedPackets {
     }
 
     private static PodSpec pod(String name, String app, String node) {
-        return new PodSpec("default", name, node, java.util.Map.of("app", app), List.of(Port.tcp(80), Port.udp(80)));
+        return new PodSpec("default", name, node, Map.of("app", app), List.of(Port.tcp(80), Port.udp(80)));
     }
 
     @AfterAll
@@ -114,17 +116,19 @@ abstract class ForgedPackets {
     }
 
     @ParameterizedTest
-    @CsvSource({
-        "spoofed, DROP_SPOOFED_SOURCE, a source that is not its own",
-        "mac, DROP_SPOOFED_MAC, a link address that is not its own",
-        "mapped, DROP_MAPPED_ADDRESS, a mapped address inside IPv6",
-        "tunnelled, DROP_TUNNEL_PORT, VXLAN made by a pod",
-        "fragments, DROP_FRAGMENT_TINY, tiny and nested fragments",
-        "errors, DROP_ICMP_UNRELATED, ICMP errors about other people's connections",
-        "vlan, DROP_NOT_IP, VLAN tags",
-        "short, DROP_TRUNCATED, headers cut at every byte",
-    })
-    void noPodSeesWhatAnotherForges(String kind, String verdict, String what) {
+    @CsvSource(
+            delimiter = '|',
+            textBlock = """
+                    spoofed | DROP_SPOOFED_SOURCE | a source that is not its own | without it the victim saw datagrams as from the trusted pod
+                    mac | DROP_SPOOFED_MAC | a link address that is not its own | without it none was counted, and policy alone kept them out
+                    mapped | DROP_MAPPED_ADDRESS | a mapped address inside IPv6 | without it the victim saw a packet from ::ffff:10.244.0.3
+                    tunnelled | DROP_TUNNEL_PORT | VXLAN made by a pod | without it none was counted, and the receiving node took none from a pod
+                    fragments | DROP_FRAGMENT_TINY | tiny and nested fragments | taken out in the packet test alone
+                    errors | DROP_ICMP_UNRELATED | ICMP errors about other people's connections | without it and the look-up of what is quoted the victim saw the errors
+                    vlan | DROP_NOT_IP | VLAN tags | without it none was counted, and policy alone kept them out
+                    short | DROP_TRUNCATED | headers cut at every byte | taken out in the packet test alone
+                    """)
+    void noPodSeesWhatAnotherForges(String kind, String verdict, String what, String guard) {
         assertOwnTrafficGoesOn();
         long before = dropped(lab.node("n1"), verdict);
         List<Watch> watches = List.of(new Watch("near"), new Watch("far"));
@@ -138,7 +142,7 @@ abstract class ForgedPackets {
         long counted = dropped(lab.node("n1"), verdict) - before;
         assertThat(counted).isGreaterThanOrEqualTo(sent / 2);
         assertOwnTrafficGoesOn();
-        row("a pod forges: " + what, "raw frames to a pod of its node and one of another", sent);
+        row("a pod forges: " + what, "raw frames to a pod of its node and one of another", sent, "the check of from_pod: " + guard);
     }
 
     @Test
@@ -163,7 +167,9 @@ abstract class ForgedPackets {
         });
 
         assertThat(mark.join().strip()).isEqualTo("[0]");
-        row("a pod forges: marks", "a datagram with each bit of SO_MARK to a pod that denies it; one of the node with a mark", 33);
+        row("a pod forges: marks", "a datagram with each bit of SO_MARK to a pod that denies it; one of the node with a mark",
+                33,
+                "forward_to_pod clears it: without that the pod's socket was told 3840");
     }
 
     private String fromPod() {
@@ -229,13 +235,13 @@ abstract class ForgedPackets {
         return (long) all;
     }
 
-    final void row(String what, String done, long times) {
+    final void row(String what, String done, long times, String guard) {
         CaseBook.open()
-                .write(FaultCase.of(Chapter.FORGED, what + " (lab, " + routing.name().toLowerCase(java.util.Locale.ROOT) + ")")
+                .write(FaultCase.of(Chapter.FORGED, what + " (lab, " + routing.name().toLowerCase(Locale.ROOT) + ")")
                         .done(done)
                         .times(times)
                         .lost("nothing: none arrived, each was counted, and the sender's own connections went on")
-                        .guard("the rule of the same name above; here the whole way was tried"));
+                        .guard(guard));
     }
 
     /** Looks at everything that a pod receives until something valid comes. */
