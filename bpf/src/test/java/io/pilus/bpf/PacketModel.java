@@ -12,7 +12,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,7 +38,7 @@ final class PacketModel {
         FROM_NETDEV;
 
         String program() {
-            return name().toLowerCase(java.util.Locale.ROOT);
+            return name().toLowerCase(Locale.ROOT);
         }
     }
 
@@ -487,7 +489,7 @@ final class PacketModel {
     }
 
     private Answer deliver(Headers headers, Party from, Holder to) {
-        Pod pod = java.util.Objects.requireNonNull(to.pod());
+        Pod pod = Objects.requireNonNull(to.pod());
         if (pod.slot() == 0) {
             return drop(Verdicts.DROP_NO_TABLE, Datapath.INGRESS, pod.number());
         }

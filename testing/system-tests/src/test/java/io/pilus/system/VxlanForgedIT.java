@@ -60,7 +60,9 @@ class VxlanForgedIT extends ForgedPackets {
                 "from outside: the addresses of nodes and pods, and VXLAN",
                 "raw frames from a host of the underlay to a node: as that node, its pod and another's; in VXLAN from no"
                         + " node, with VNI 1, and with a pod of the receiver inside",
-                7);
+                7,
+                "from_netdev and overlay_receive: without the first's check of this node's address the pod saw datagrams as from"
+                        + " its node");
     }
 
     private static ObjectNode natively(List<String> sources) {
