@@ -23,11 +23,13 @@ import io.pilus.rest.ETags;
 import io.pilus.rest.PageRequest;
 import io.pilus.rest.PageView;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,7 +48,9 @@ public class Workloads {
     private final PolicyFloor floor;
     private final GroupCommit group;
     private final IdentityConfig config;
+    private final Supplier<UUID> uids;
 
+    @Inject
     Workloads(
             EtcdStore store,
             IdentityAllocator allocator,
@@ -54,12 +58,27 @@ public class Workloads {
             PolicyFloor floor,
             GroupCommit group,
             IdentityConfig config) {
+        this(store, allocator, filter, floor, group, config, UUID::randomUUID);
+    }
+
+    /**
+     * @param uids where the uids of workloads come from
+     */
+    Workloads(
+            EtcdStore store,
+            IdentityAllocator allocator,
+            LabelFilter filter,
+            PolicyFloor floor,
+            GroupCommit group,
+            IdentityConfig config,
+            Supplier<UUID> uids) {
         this.store = store;
         this.allocator = allocator;
         this.filter = filter;
         this.floor = floor;
         this.group = group;
         this.config = config;
+        this.uids = uids;
     }
 
     /**
@@ -67,7 +86,7 @@ public class Workloads {
      */
     Versioned<Workload> create(Owner owner, WorkloadSpec spec) {
         Claim claim = allocator.claim(labelSet(spec));
-        var creation = new Creation(spec, UUID.randomUUID().toString(), owner, claim);
+        var creation = new Creation(spec, uids.get().toString(), owner, claim);
         Optional<Versioned<Workload>> together = group.write(creation);
         if (together.isPresent()) {
             allocator.granted(claim, together.get().modRevision());
