@@ -24,11 +24,13 @@ import io.pilus.rest.ETags;
 import io.pilus.rest.PageRequest;
 import io.pilus.rest.PageView;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,7 +50,9 @@ public class Workloads {
     private final GroupCommit group;
     private final RestoreGate gate;
     private final IdentityConfig config;
+    private final Supplier<UUID> uids;
 
+    @Inject
     Workloads(
             EtcdStore store,
             IdentityAllocator allocator,
@@ -57,6 +61,21 @@ public class Workloads {
             GroupCommit group,
             RestoreGate gate,
             IdentityConfig config) {
+        this(store, allocator, filter, floor, group, gate, config, UUID::randomUUID);
+    }
+
+    /**
+     * @param uids where the uids of workloads come from
+     */
+    Workloads(
+            EtcdStore store,
+            IdentityAllocator allocator,
+            LabelFilter filter,
+            PolicyFloor floor,
+            GroupCommit group,
+            RestoreGate gate,
+            IdentityConfig config,
+            Supplier<UUID> uids) {
         this.store = store;
         this.allocator = allocator;
         this.filter = filter;
@@ -64,6 +83,7 @@ public class Workloads {
         this.group = group;
         this.gate = gate;
         this.config = config;
+        this.uids = uids;
     }
 
     /**
@@ -71,7 +91,7 @@ public class Workloads {
      */
     Versioned<Workload> create(Owner owner, WorkloadSpec spec) {
         Claim claim = claim(spec);
-        var creation = new Creation(spec, UUID.randomUUID().toString(), owner, claim);
+        var creation = new Creation(spec, uids.get().toString(), owner, claim);
         Optional<Versioned<Workload>> together = group.write(creation);
         if (together.isPresent()) {
             allocator.granted(claim, together.get().modRevision());

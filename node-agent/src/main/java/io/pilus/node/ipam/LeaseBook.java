@@ -95,7 +95,7 @@ public final class LeaseBook {
      * Opens the book with the leases of the agent's earlier lives. It gives nothing before {@link #pools} and {@link #blocks} are told.
      *
      * @param directory the book's own; made when it is missing
-     * @param withdrawn whether no endpoint in {@code cluster/endpoints} has the address; called without any lock of the book
+     * @param withdrawn whether no endpoint has the address, nor can get it; called without any lock of the book
      * @throws UncheckedIOException when the directory is not usable
      */
     public static LeaseBook open(Path directory, LeaseConfig config, Clock clock, Predicate<ByteString> withdrawn) {
@@ -198,6 +198,11 @@ public final class LeaseBook {
     /** Addresses that are taken by nobody knows whom, as their file was damaged: free them by {@link #adopt} and {@link #release}. */
     public synchronized Set<ByteString> unaccounted() {
         return Set.copyOf(unaccounted);
+    }
+
+    /** Released addresses whose cool-down has passed, and which wait until their endpoint is withdrawn. */
+    public List<ByteString> due() {
+        return cooled().stream().flatMap(rest -> rest.addresses().stream()).toList();
     }
 
     public synchronized List<PoolUsage> usage() {
@@ -499,15 +504,7 @@ public final class LeaseBook {
 
     /** Frees what has cooled down; asks whether addresses are withdrawn without holding the lock. */
     private void thaw() {
-        List<Cooling> due;
-        synchronized (this) {
-            Instant now = clock.instant();
-            due = cooling.stream()
-                    .takeWhile(
-                            rest -> !rest.releasedAt().plus(config.coolDown()).isAfter(now))
-                    .toList();
-        }
-        List<Cooling> gone = due.stream()
+        List<Cooling> gone = cooled().stream()
                 .filter(rest -> rest.addresses().stream().allMatch(withdrawn))
                 .toList();
         if (gone.isEmpty()) {
@@ -520,6 +517,14 @@ public final class LeaseBook {
                 }
             }
         }
+    }
+
+    /** In the order of their release. */
+    private synchronized List<Cooling> cooled() {
+        Instant now = clock.instant();
+        return cooling.stream()
+                .takeWhile(rest -> !rest.releasedAt().plus(config.coolDown()).isAfter(now))
+                .toList();
     }
 
     private void free(List<ByteString> addresses) {

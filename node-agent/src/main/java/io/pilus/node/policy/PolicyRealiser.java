@@ -68,7 +68,7 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
     /** Null until the views are whole, and after it failed. */
     private @Nullable PolicyEngine engine;
 
-    private long realised;
+    private final RealisedRevision realised = new RealisedRevision();
 
     PolicyRealiser(
             NodeState state, Datapath datapath, Endpoints endpoints, RouteKeeper routes, RuleNumberFile numbers) {
@@ -154,7 +154,7 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
 
     @Override
     public long revision() {
-        return realised;
+        return realised.revision();
     }
 
     @Override
@@ -249,9 +249,15 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
 
     /** Identities of workloads assigned here, attached here, and being attached. */
     private Set<Integer> wanted() {
+        Set<Integer> identities = inForce();
+        state.node().workloads().forEach(workload -> identities.add(workload.getIdentity()));
+        return identities;
+    }
+
+    /** Identities that pods here have, or have been told and are about to get. */
+    private Set<Integer> inForce() {
         Set<Integer> identities = new HashSet<>();
         held.values().forEach(ready -> identities.add(ready.identity()));
-        state.node().workloads().forEach(workload -> identities.add(workload.getIdentity()));
         endpoints.all().forEach(endpoint -> identities.add(endpoint.identity()));
         return identities;
     }
@@ -261,10 +267,7 @@ class PolicyRealiser implements StateListener, Realiser, Realisation {
         PolicyEngine running = engine;
         if (running != null) {
             relabel(running);
-            // a number that was freed must not be given again while a pod here still has it
-            if (endpoints.all().stream().allMatch(endpoint -> running.isKnown(endpoint.identity()))) {
-                realised = state.cluster().revision();
-            }
+            realised.settle(state.cluster().revision(), inForce(), running::isKnown);
             List<Runnable> retired = running.takeRetired();
             if (!retired.isEmpty()) {
                 var _ = timer.schedule(

@@ -21,6 +21,7 @@ import io.pilus.node.endpoint.AttachedReporter;
 import io.pilus.node.endpoint.Attachment;
 import io.pilus.node.endpoint.Endpoints;
 import io.pilus.node.ipam.LeaseBook;
+import io.pilus.node.ipam.Withdrawals;
 import io.pilus.node.state.Delta;
 import io.pilus.node.state.Entry;
 import io.pilus.node.state.NodeState;
@@ -72,6 +73,7 @@ class Reporter implements AttachedReporter, StateListener {
     private final NodeState state;
     private final Endpoints endpoints;
     private final LeaseBook leases;
+    private final Withdrawals withdrawals;
     private final Realisation realisation;
     private final Client client;
     private final EtcdStore store;
@@ -93,6 +95,7 @@ class Reporter implements AttachedReporter, StateListener {
             NodeState state,
             Endpoints endpoints,
             LeaseBook leases,
+            Withdrawals withdrawals,
             Realisation realisation,
             Client client,
             EtcdStore store,
@@ -101,6 +104,7 @@ class Reporter implements AttachedReporter, StateListener {
         this.state = state;
         this.endpoints = endpoints;
         this.leases = leases;
+        this.withdrawals = withdrawals;
         this.realisation = realisation;
         this.client = client;
         this.store = store;
@@ -127,6 +131,7 @@ class Reporter implements AttachedReporter, StateListener {
 
     @Override
     public void attached(Attachment attachment) {
+        withdrawals.forget(attachment.addresses());
         happened.release();
     }
 
@@ -189,6 +194,13 @@ class Reporter implements AttachedReporter, StateListener {
                     state.store().filter(known -> known.restores() > 0).ifPresent(adoption::conclude);
                     live();
                     attachments();
+                    withdrawals.look(
+                            store,
+                            state.node().node(),
+                            leases,
+                            endpoints.all().stream()
+                                    .flatMap(attachment -> attachment.addresses().stream())
+                                    .toList());
                     demand();
                     realised();
                     complained = false;
