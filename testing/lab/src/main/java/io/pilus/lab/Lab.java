@@ -309,7 +309,12 @@ public final class Lab implements AutoCloseable {
         Tool.run("mount", "-t", "bpf", "bpf", bpffs.toString());
         Path cgroup = cgroup(name, "host");
 
-        List<String> command = java("-Xmx160m");
+        List<String> command = new ArrayList<>(List.of(javaProgram(), "@" + config.agentJvmOptions()));
+        if (config.training()) {
+            command.add("-XX:AOTCacheOutput=" + config.agentCache());
+        } else if (config.production() && Files.exists(config.agentCache())) {
+            command.add("-XX:AOTCache=" + config.agentCache());
+        }
         command.addAll(List.of(
                 "-Dpilus.node.name=" + name,
                 "-Dpilus.node.state-dir=" + state,
@@ -510,7 +515,7 @@ public final class Lab implements AutoCloseable {
 
     private List<String> java(String heap) {
         List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                javaProgram(),
                 heap,
                 "-XX:+UseSerialGC",
                 "--enable-native-access=ALL-UNNAMED",
@@ -519,6 +524,10 @@ public final class Lab implements AutoCloseable {
             command.add("-XX:TieredStopAtLevel=1");
         }
         return command;
+    }
+
+    private static String javaProgram() {
+        return Path.of(System.getProperty("java.home"), "bin", "java").toString();
     }
 
     private void unpack(String resource) {

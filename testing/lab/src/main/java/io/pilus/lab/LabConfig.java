@@ -1,5 +1,6 @@
 package io.pilus.lab;
 
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param network the third number of its addresses; labs that run side by side need different ones
  * @param home the source tree with the built services
  * @param production whether it shall be fast in the long run, not soon up: etcd waits for the disk, all code is fully compiled
+ * @param training whether agents that end leave the cache behind that makes the next ones' start short
  * @param agents whether nodes have agents
  * @param agentSettings more settings of the agents, by their property names
  * @param pool the ranges of the default pool
@@ -30,6 +32,7 @@ public record LabConfig(
         Routing routing,
         Path home,
         boolean production,
+        boolean training,
         Set<Service> services,
         boolean agents,
         Map<String, String> agentSettings,
@@ -65,6 +68,23 @@ public record LabConfig(
         return home.resolve(module).resolve("target/quarkus-app/quarkus-run.jar");
     }
 
+    /** How an agent's JVM is started. */
+    Path agentJvmOptions() {
+        return home.resolve(AGENT).resolve("jvm.options");
+    }
+
+    /** What a training leaves behind, and a lab in production uses when it is there. */
+    Path agentCache() {
+        return jar(AGENT).resolveSibling("app.aot");
+    }
+
+    /** Whether there is none, or one of an earlier build. */
+    public boolean wantsTraining() {
+        File cache = agentCache().toFile();
+        return cache.lastModified() < jar(AGENT).toFile().lastModified()
+                || cache.lastModified() < agentJvmOptions().toFile().lastModified();
+    }
+
     /**
      * Looks for what the lab will run.
      *
@@ -95,6 +115,7 @@ public record LabConfig(
         private Routing routing = Routing.VXLAN;
         private @Nullable Path home;
         private boolean production;
+        private boolean training;
         private Set<Service> services = EnumSet.allOf(Service.class);
         private boolean agents = true;
         private Map<String, String> agentSettings = Map.of();
@@ -128,6 +149,11 @@ public record LabConfig(
 
         public Builder production() {
             this.production = true;
+            return this;
+        }
+
+        public Builder training(boolean leaveCache) {
+            this.training = leaveCache;
             return this;
         }
 
@@ -169,6 +195,7 @@ public record LabConfig(
                     routing,
                     Objects.requireNonNullElseGet(home, Builder::findHome),
                     production,
+                    training,
                     services,
                     agents,
                     agentSettings,
