@@ -267,6 +267,7 @@ class Reporter implements AttachedReporter, StateListener {
         Map<String, Entry> seen = new HashMap<>();
         state.lock().lock();
         try {
+            report.seen(state.node().revision());
             state.node().entries(Keys.attachedOf(node)).forEach(entry -> seen.put(uid(node, entry), entry));
         } finally {
             state.lock().unlock();
@@ -274,14 +275,22 @@ class Reporter implements AttachedReporter, StateListener {
         wanted.forEach((uid, message) -> {
             Entry before = seen.get(uid);
             if (before == null || !before.read(Attached.parser()).equals(message)) {
-                report.put(Keys.attached(node, uid), Optional.ofNullable(before), message);
+                written(report.put(Keys.attached(node, uid), Optional.ofNullable(before), message));
             }
         });
         seen.forEach((uid, entry) -> {
             if (!wanted.containsKey(uid)) {
-                report.delete(Keys.attached(node, uid), Optional.of(entry));
+                written(report.delete(Keys.attached(node, uid), Optional.of(entry)));
             }
         });
+    }
+
+    /** Has what was not written tried again at once. */
+    private OptionalLong written(OptionalLong revision) {
+        if (revision.isEmpty()) {
+            happened.release();
+        }
+        return revision;
     }
 
     private static String uid(String node, Entry entry) {
@@ -315,7 +324,7 @@ class Reporter implements AttachedReporter, StateListener {
         if (demand.equals(lastDemand) && !leases.reclaiming()) {
             return;
         }
-        OptionalLong revision = report.put(key, seen, demand);
+        OptionalLong revision = written(report.put(key, seen, demand));
         if (revision.isPresent()) {
             lastDemand = demand;
             leases.written(demand, revision.getAsLong());
@@ -345,7 +354,7 @@ class Reporter implements AttachedReporter, StateListener {
             return;
         }
         Realised message = now.setAtEpochMs(clock.millis()).build();
-        if (report.put(key, seen, message).isPresent()) {
+        if (written(report.put(key, seen, message)).isPresent()) {
             lastRealised = message;
             reportedDocuments = documents;
             lastRealisedAt = System.nanoTime();

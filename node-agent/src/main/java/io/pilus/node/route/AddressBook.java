@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import org.jboss.logging.Logger;
 
 /**
@@ -32,7 +33,10 @@ public final class AddressBook {
     private static final Comparator<Holder> NEWEST_FIRST =
             Comparator.comparingLong(Holder::writtenAt).reversed();
 
-    private final Map<ByteString, List<Holder>> holders = new ConcurrentHashMap<>();
+    /** Sorted: the hashes of a block's addresses are next to each other, and many are equal. */
+    private final Map<ByteString, List<Holder>> holders =
+            new ConcurrentSkipListMap<>(ByteString.unsignedLexicographicalComparator());
+
     private final Map<String, List<ByteString>> nodes = new ConcurrentHashMap<>();
 
     /** By node: the addresses of its workloads. */

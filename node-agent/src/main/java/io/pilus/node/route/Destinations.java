@@ -6,11 +6,12 @@ import io.pilus.node.datapath.MapFullException;
 import io.pilus.node.datapath.TypedMap;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 
 /**
@@ -24,8 +25,8 @@ public final class Destinations {
     /** What this node itself has: pods, and its own addresses. */
     private final Map<ByteString, Destination> local = new HashMap<>();
 
-    /** What the kernel has besides. */
-    private final Set<ByteString> remote = new HashSet<>();
+    /** What the kernel has besides. Sorted: the hashes of a block's addresses are next to each other, and many are equal. */
+    private final Set<ByteString> remote = new TreeSet<>(ByteString.unsignedLexicographicalComparator());
 
     private final Set<ByteString> full = new LinkedHashSet<>();
     private Function<ByteString, Optional<Destination>> cluster = _ -> Optional.empty();
@@ -76,7 +77,7 @@ public final class Destinations {
 
     /** Addresses that there was no room for: packets to and from them are dropped as unresolved. */
     synchronized Set<ByteString> full() {
-        return Set.copyOf(full);
+        return new LinkedHashSet<>(full);
     }
 
     /**
@@ -94,7 +95,7 @@ public final class Destinations {
                 write(address);
             }
         }
-        for (ByteString address : Set.copyOf(remote)) {
+        for (ByteString address : List.copyOf(remote)) {
             if (desired.apply(address).isEmpty()) {
                 write(address);
             }
@@ -113,7 +114,7 @@ public final class Destinations {
         }
         later.forEach(this::write);
         if (!later.isEmpty()) {
-            Set.copyOf(full).forEach(this::write);
+            List.copyOf(full).forEach(this::write);
         }
     }
 

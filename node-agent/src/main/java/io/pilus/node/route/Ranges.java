@@ -6,6 +6,7 @@ import io.pilus.node.datapath.Range;
 import io.pilus.node.datapath.TypedMap;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -30,7 +31,7 @@ final class Ranges {
                 put(prefix, range);
             }
         });
-        for (Prefix prefix : Set.copyOf(inKernel.keySet())) {
+        for (Prefix prefix : List.copyOf(inKernel.keySet())) {
             if (!desired.containsKey(prefix)) {
                 map.remove(prefix);
                 inKernel.remove(prefix);

@@ -1,6 +1,6 @@
 package io.pilus.node.state;
 
-import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
 import io.etcd.jetcd.ByteSequence;
 import io.pilus.messaging.etcd.EtcdChange;
 import io.pilus.messaging.etcd.ResumePoint;
@@ -41,6 +41,9 @@ class StateChannels {
     /** How long a listener that failed is left alone when nothing changes. */
     private static final int RETRY_SECONDS = 5;
 
+    /** How long after everything was read the memory that this took is given back. */
+    private static final int GIVE_BACK_SECONDS = 3;
+
     private final NodeState state;
     private final List<StateListener> listeners;
     private final Set<StateListener> failed = Collections.newSetFromMap(new IdentityHashMap<>());
@@ -60,6 +63,7 @@ class StateChannels {
         retry();
         var _ = timer.scheduleWithFixedDelay(state::force, FORCE_SECONDS, FORCE_SECONDS, TimeUnit.SECONDS);
         var _ = timer.scheduleWithFixedDelay(this::retry, RETRY_SECONDS, RETRY_SECONDS, TimeUnit.SECONDS);
+        giveBackMemory();
     }
 
     void stop(@Observes ShutdownEvent event) {
@@ -103,6 +107,11 @@ class StateChannels {
         }
     }
 
+    /** Reading everything takes twice what is kept of it, and no collection would be due for hours. */
+    private void giveBackMemory() {
+        var _ = timer.schedule(System::gc, GIVE_BACK_SECONDS, TimeUnit.SECONDS);
+    }
+
     private void apply(EtcdChange change, Mirror mirror, BiConsumer<StateListener, Delta> tell) {
         state.lock().lock();
         try {
@@ -117,6 +126,9 @@ class StateChannels {
                 case EtcdChange.Revision revision -> mirror.advance(update(revision));
             };
             delta.ifPresent(changed -> follow(changed, mirror, tell));
+            if (change instanceof EtcdChange.Snapshot && !timer.isShutdown()) {
+                giveBackMemory();
+            }
         } finally {
             state.lock().unlock();
         }
@@ -185,6 +197,6 @@ class StateChannels {
     }
 
     private static Entry entry(String key, ByteSequence value, long modRevision) {
-        return new Entry(key, ByteString.copyFrom(value.getBytes()), modRevision);
+        return new Entry(key, UnsafeByteOperations.unsafeWrap(value.getBytes()), modRevision);
     }
 }

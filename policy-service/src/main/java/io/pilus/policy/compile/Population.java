@@ -1,6 +1,9 @@
 package io.pilus.policy.compile;
 
 import io.pilus.contract.v1.NamedPort;
+import io.pilus.policy.rule.LabelSelector;
+import io.pilus.policy.rule.LabelSelector.Operator;
+import io.pilus.policy.rule.LabelSelector.Requirement;
 import io.pilus.policy.rule.PodSelector;
 import java.util.HashMap;
 import java.util.Map;
@@ -17,7 +20,10 @@ final class Population {
 
     private final Map<Integer, KnownIdentity> identities = new HashMap<>();
     private final Map<String, RoaringBitmap> byNamespace = new HashMap<>();
+    private final Map<Label, RoaringBitmap> byLabel = new HashMap<>();
     private final Map<String, Map<String, String>> namespaces = new HashMap<>();
+
+    private record Label(String key, String value) {}
 
     @Nullable
     KnownIdentity identity(int id) {
@@ -38,22 +44,31 @@ final class Population {
         byNamespace
                 .computeIfAbsent(identity.namespace(), _ -> new RoaringBitmap())
                 .add(identity.id());
+        identity.labels()
+                .forEach((key, value) -> byLabel.computeIfAbsent(new Label(key, value), _ -> new RoaringBitmap())
+                        .add(identity.id()));
     }
 
     void remove(int id) {
         KnownIdentity gone = identities.remove(id);
         if (gone != null) {
-            RoaringBitmap left = byNamespace.getOrDefault(gone.namespace(), NOBODY);
-            left.remove(id);
-            if (left.isEmpty()) {
-                byNamespace.remove(gone.namespace());
-            }
+            remove(id, byNamespace, gone.namespace());
+            gone.labels().forEach((key, value) -> remove(id, byLabel, new Label(key, value)));
+        }
+    }
+
+    private static <K> void remove(int id, Map<K, RoaringBitmap> index, K key) {
+        RoaringBitmap left = index.getOrDefault(key, NOBODY);
+        left.remove(id);
+        if (left.isEmpty()) {
+            index.remove(key);
         }
     }
 
     void clear() {
         identities.clear();
         byNamespace.clear();
+        byLabel.clear();
         namespaces.clear();
     }
 
@@ -95,11 +110,26 @@ final class Population {
     }
 
     private void collect(PodSelector selector, RoaringBitmap candidates, RoaringBitmap members) {
-        candidates.forEach((IntConsumer) id -> {
+        narrowed(candidates, selector.pods()).forEach((IntConsumer) id -> {
             KnownIdentity identity = identities.get(id);
             if (identity != null && matches(selector, identity)) {
                 members.add(id);
             }
         });
+    }
+
+    /** Those that have the labels whose values the selector names: of thousands of candidates a few are left to look at. */
+    private RoaringBitmap narrowed(RoaringBitmap candidates, LabelSelector pods) {
+        RoaringBitmap left = candidates;
+        for (Requirement requirement : pods.requirements()) {
+            if (requirement.operator() == Operator.IN) {
+                var having = new RoaringBitmap();
+                for (String value : requirement.values()) {
+                    having.or(byLabel.getOrDefault(new Label(requirement.key(), value), NOBODY));
+                }
+                left = RoaringBitmap.and(left, having);
+            }
+        }
+        return left;
     }
 }

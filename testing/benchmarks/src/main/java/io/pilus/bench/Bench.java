@@ -24,8 +24,12 @@ public final class Bench {
             new AcrossNodesGate(),
             new ConnectionsGate(),
             new TunnelGate(),
+            new PolicyGate(),
             new AttachGate(),
-            new IdentityGate());
+            new ReachGate(),
+            new IdentityGate(),
+            new MemoryGate(),
+            new RestartGate());
 
     private static final List<Gate> OTHERS = List.of(new PeersGate());
 
@@ -126,11 +130,11 @@ public final class Bench {
 
                 """);
         for (Gate gate : GATES) {
-            text.append(String.format(Locale.ROOT, "  %-6s %s%n", gate.id(), gate.title()));
+            text.append(String.format(Locale.ROOT, "  %-9s %s%n", gate.id(), gate.title()));
         }
         text.append("\nand, by name only:\n\n");
         for (Gate gate : OTHERS) {
-            text.append(String.format(Locale.ROOT, "  %-6s %s%n", gate.id(), gate.title()));
+            text.append(String.format(Locale.ROOT, "  %-9s %s%n", gate.id(), gate.title()));
         }
         return text.append("""
 

@@ -3,7 +3,7 @@ package io.pilus.bench;
 import java.util.Collection;
 
 /** Times of single operations, and what is said of them. */
-record Percentiles(double p50, double p99) {
+record Percentiles(double p50, double p90, double p99) {
 
     /**
      * @throws IllegalArgumentException when there is no value
@@ -14,7 +14,7 @@ record Percentiles(double p50, double p99) {
         }
         double[] sorted =
                 values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-        return new Percentiles(at(sorted, 0.50), at(sorted, 0.99));
+        return new Percentiles(at(sorted, 0.50), at(sorted, 0.90), at(sorted, 0.99));
     }
 
     /** The smallest value that this share of all does not exceed. */

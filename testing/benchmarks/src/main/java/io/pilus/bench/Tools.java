@@ -9,7 +9,9 @@ import java.nio.file.Path;
 /** The native programs of this jar, unpacked into a directory of their own while this is open. */
 final class Tools implements AutoCloseable {
 
-    private static final String[] NAMES = {"loadgen", "attach", "post", "reference", "reference.bpf.o"};
+    private static final String[] NAMES = {
+        "loadgen", "attach", "post", "reach", "converse", "flip", "reference", "reference.bpf.o"
+    };
 
     private final Path directory;
 
@@ -34,6 +36,18 @@ final class Tools implements AutoCloseable {
 
     Path post() {
         return directory.resolve("post");
+    }
+
+    Path reach() {
+        return directory.resolve("reach");
+    }
+
+    Path converse() {
+        return directory.resolve("converse");
+    }
+
+    Path flip() {
+        return directory.resolve("flip");
     }
 
     Path reference() {

@@ -553,7 +553,12 @@ public final class Lab implements AutoCloseable {
         Tool.run("mount", "-t", "bpf", "bpf", bpffs.toString());
         Path cgroup = cgroup(name, "host");
 
-        List<String> command = java("-Xmx160m");
+        List<String> command = new ArrayList<>(List.of(javaProgram(), "@" + config.agentJvmOptions()));
+        if (config.training()) {
+            command.add("-XX:AOTCacheOutput=" + config.agentCache());
+        } else if (config.production() && Files.exists(config.agentCache())) {
+            command.add("-XX:AOTCache=" + config.agentCache());
+        }
         command.addAll(List.of(
                 "-Dpilus.node.name=" + name,
                 "-Dpilus.node.state-dir=" + state,
@@ -822,7 +827,7 @@ public final class Lab implements AutoCloseable {
 
     private List<String> java(String heap) {
         List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                javaProgram(),
                 heap,
                 "-XX:+UseSerialGC",
                 "--enable-native-access=ALL-UNNAMED",
@@ -831,6 +836,10 @@ public final class Lab implements AutoCloseable {
             command.add("-XX:TieredStopAtLevel=1");
         }
         return command;
+    }
+
+    private static String javaProgram() {
+        return Path.of(System.getProperty("java.home"), "bin", "java").toString();
     }
 
     private void unpack(String resource) {

@@ -1,5 +1,6 @@
 package io.pilus.lab;
 
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param network the third number of its addresses; labs that run side by side need different ones
  * @param home the source tree with the built services
  * @param production whether it shall be fast in the long run, not soon up: etcd waits for the disk, all code is fully compiled
+ * @param training whether agents that end leave the cache behind that makes the next ones' start short
  * @param replicas processes of each service
  * @param serviceSettings more settings of the services, by their property names
  * @param agents whether nodes have agents
@@ -35,6 +37,7 @@ public record LabConfig(
         Routing routing,
         Path home,
         boolean production,
+        boolean training,
         Set<Service> services,
         int replicas,
         Map<String, String> serviceSettings,
@@ -77,6 +80,23 @@ public record LabConfig(
         return home.resolve(module).resolve("target/quarkus-app/quarkus-run.jar");
     }
 
+    /** How an agent's JVM is started. */
+    Path agentJvmOptions() {
+        return home.resolve(AGENT).resolve("jvm.options");
+    }
+
+    /** What a training leaves behind, and a lab in production uses when it is there. */
+    Path agentCache() {
+        return jar(AGENT).resolveSibling("app.aot");
+    }
+
+    /** Whether there is none, or one of an earlier build. */
+    public boolean wantsTraining() {
+        File cache = agentCache().toFile();
+        return cache.lastModified() < jar(AGENT).toFile().lastModified()
+                || cache.lastModified() < agentJvmOptions().toFile().lastModified();
+    }
+
     /**
      * Looks for what the lab will run.
      *
@@ -107,6 +127,7 @@ public record LabConfig(
         private Routing routing = Routing.VXLAN;
         private @Nullable Path home;
         private boolean production;
+        private boolean training;
         private Set<Service> services = EnumSet.allOf(Service.class);
         private int replicas = 1;
         private Map<String, String> serviceSettings = Map.of();
@@ -145,6 +166,11 @@ public record LabConfig(
 
         public Builder production() {
             this.production = true;
+            return this;
+        }
+
+        public Builder training(boolean leaveCache) {
+            this.training = leaveCache;
             return this;
         }
 
@@ -212,6 +238,7 @@ public record LabConfig(
                     routing,
                     Objects.requireNonNullElseGet(home, Builder::findHome),
                     production,
+                    training,
                     services,
                     replicas,
                     serviceSettings,

@@ -20,6 +20,7 @@ import io.pilus.contract.v1.Node;
 import io.pilus.contract.v1.Pool;
 import io.pilus.contract.v1.PoolRanges;
 import io.pilus.contract.v1.Workload;
+import io.pilus.etcd.EpochStore;
 import io.pilus.etcd.EtcdRefusedException;
 import io.pilus.etcd.EtcdUnavailableException;
 import io.pilus.etcd.Leadership.Term;
@@ -564,7 +565,7 @@ final class AddressWorld {
         private Replica(String name) {
             super(etcd, random, calm);
             this.name = name;
-            this.granting = new Granting(store, REST, 3, clock);
+            this.granting = new Granting(store, new EpochStore(etcd.client(this), store, Settings.NONE), REST, 3, clock);
         }
 
         void see(int most, int channels) {

@@ -1,6 +1,7 @@
 package io.pilus.ipam.block;
 
 import io.pilus.contract.Keys;
+import io.pilus.etcd.EpochStore;
 import io.pilus.etcd.EtcdStore;
 import io.pilus.etcd.Leadership.Term;
 import io.pilus.ipam.IpamConfig;
@@ -21,11 +22,11 @@ public final class Granting {
     private Optional<Term> served = Optional.empty();
     private long barrier;
 
-    public Granting(EtcdStore store, Duration rest, int blocksPerNode, Clock clock) {
+    public Granting(EtcdStore store, EpochStore epochs, Duration rest, int blocksPerNode, Clock clock) {
         var config = new Config(rest, blocksPerNode);
         this.store = store;
         this.index = new BlockIndex(config);
-        this.channels = new IndexChannels(index);
+        this.channels = new IndexChannels(index, new Adoption(index, epochs, store));
         this.granter = new Granter(index, store, config, clock);
     }
 
