@@ -19,8 +19,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** Addresses, through whatever order of things a seed comes up with. */
 class AddressSimulationTest {
 
-    private static final String GUARD = "without the cool-down an address was two pods' in run 194, without a block's rest it was granted too early in run 62; with what the node had seen taken for all that is published"
-            + " (as it was) in run 53";
+    private static final String GUARD =
+            "without the cool-down an address was two pods' in run 194, without a block's rest it was granted too early in run 62; with what the node had seen taken for all that is published"
+                    + " (as it was) in run 53";
 
     private static final Path MEMORY = Path.of("/dev/shm");
 
@@ -30,9 +31,10 @@ class AddressSimulationTest {
 
         CaseBook.open()
                 .write(FaultCase.of(Chapter.IDENTITIES, "addresses in random orders")
-                        .done("two replicas of ipam-service, the publisher of endpoints, and three nodes with their lease books on disk over a"
-                                + " simulated store, 14 addresses in all: attach, detach, offer, take back, crash, restart, partition, lost"
-                                + " requests and answers, deposed leaders, compaction; every kernel and the store compared after every change")
+                        .done(
+                                "two replicas of ipam-service, the publisher of endpoints, and three nodes with their lease books on disk over a"
+                                        + " simulated store, 14 addresses in all: attach, detach, offer, take back, crash, restart, partition, lost"
+                                        + " requests and answers, deposed leaders, compaction; every kernel and the store compared after every change")
                         .times(runs)
                         .lost("no address twice, no block of two nodes; no lease, endpoint or block left at rest")
                         .guard(GUARD));
@@ -69,12 +71,16 @@ class AddressSimulationTest {
         world.rest();
 
         CaseBook.open()
-                .write(FaultCase.of(Chapter.IDENTITIES, "an endpoint published while its node is cut off and has taken the pod away")
-                        .done("a node says what it attached and is cut off; the pod goes, its endpoint is published, the cool-down passes")
+                .write(FaultCase.of(
+                                Chapter.IDENTITIES,
+                                "an endpoint published while its node is cut off and has taken the pod away")
+                        .done(
+                                "a node says what it attached and is cut off; the pod goes, its endpoint is published, the cool-down passes")
                         .times(1)
                         .lost("nothing: the address is given again when the store says nothing of it any more")
-                        .guard("with what the node had seen taken for all that is published, as it was, two pods had the address in run 53 of the"
-                                + " random orders"));
+                        .guard(
+                                "with what the node had seen taken for all that is published, as it was, two pods had the address in run 53 of the"
+                                        + " random orders"));
     }
 
     private static void run(long seed, int operations, @Nullable List<String> journal) {

@@ -319,9 +319,10 @@ final class AddressWorld {
     private void turn(boolean quiet) {
         Agent agent = requireNonNull(agents.get(NODES.get(random.nextInt(NODES.size()))));
         if (quiet) {
-            agents.values().forEach(each -> List.copyOf(each.kernel.keySet()).stream()
-                    .filter(_ -> random.nextInt(5) > 0)
-                    .forEach(container -> each.remove(container)));
+            agents.values()
+                    .forEach(each -> List.copyOf(each.kernel.keySet()).stream()
+                            .filter(_ -> random.nextInt(5) > 0)
+                            .forEach(container -> each.remove(container)));
             return;
         }
         agents.values().forEach(each -> each.life.cut &= random.nextBoolean());
@@ -565,7 +566,8 @@ final class AddressWorld {
         private Replica(String name) {
             super(etcd, random, calm);
             this.name = name;
-            this.granting = new Granting(store, new EpochStore(etcd.client(this), store, Settings.NONE), REST, 3, clock);
+            this.granting =
+                    new Granting(store, new EpochStore(etcd.client(this), store, Settings.NONE), REST, 3, clock);
         }
 
         void see(int most, int channels) {

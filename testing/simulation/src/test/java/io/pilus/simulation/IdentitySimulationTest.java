@@ -11,8 +11,9 @@ import org.junit.jupiter.api.Test;
 /** Numbers of identities, through whatever order of things a seed comes up with. */
 class IdentitySimulationTest {
 
-    private static final String GUARD = "without the comparison with the notes of freed numbers one stood for two label sets in run 66; without that of the"
-            + " identity's key in run 54; with numbers given back before every node had realised that in run 12";
+    private static final String GUARD =
+            "without the comparison with the notes of freed numbers one stood for two label sets in run 66; without that of the"
+                    + " identity's key in run 54; with numbers given back before every node had realised that in run 12";
 
     @Test
     void noNumberStandsForTwoLabelSetsAndNothingIsLeftAtRest() {
@@ -29,9 +30,10 @@ class IdentitySimulationTest {
         assertThat(givenAgain.get() * 50).isGreaterThan(runs);
         CaseBook.open()
                 .write(FaultCase.of(Chapter.IDENTITIES, "numbers of identities in random orders")
-                        .done("two replicas of identity-service, three nodes and a compile leader over a simulated store: create, relabel,"
-                                + " delete, attach, detach, publish, collect, crash, partition, lost requests and answers, deposed leaders,"
-                                + " compaction; every observer compared after every change")
+                        .done(
+                                "two replicas of identity-service, three nodes and a compile leader over a simulated store: create, relabel,"
+                                        + " delete, attach, detach, publish, collect, crash, partition, lost requests and answers, deposed leaders,"
+                                        + " compaction; every observer compared after every change")
                         .times(runs)
                         .lost("no number for two label sets at once; nothing left at rest")
                         .guard(GUARD));
@@ -85,11 +87,13 @@ class IdentitySimulationTest {
                 .write(FaultCase.of(
                                 Chapter.IDENTITIES,
                                 "a label set freed and used again while its old pod still runs on a node that is cut off")
-                        .done("a pod starts on a node just cut off, its workload is deleted, all other numbers are used up, the node comes back")
+                        .done(
+                                "a pod starts on a node just cut off, its workload is deleted, all other numbers are used up, the node comes back")
                         .times(1)
                         .lost("nothing: the number comes back only when the old pod is gone")
-                        .guard("with a node that says it has realised what it has seen whatever its pods have, the random orders had the number for"
-                                + " two label sets in run 398"));
+                        .guard(
+                                "with a node that says it has realised what it has seen whatever its pods have, the random orders had the number for"
+                                        + " two label sets in run 398"));
     }
 
     @Test
@@ -136,11 +140,14 @@ class IdentitySimulationTest {
         world.rest();
 
         CaseBook.open()
-                .write(FaultCase.of(Chapter.IDENTITIES, "a label set freed while a pod is being attached with it")
-                        .done("a container is told its identity, its workload is deleted and collected before the endpoint is made")
-                        .times(1)
-                        .lost("nothing: the number comes back only when the attachment is given up or gone")
-                        .guard("with attached pods looked at alone, as it was, the number was free while the pod was about to get it"));
+                .write(
+                        FaultCase.of(Chapter.IDENTITIES, "a label set freed while a pod is being attached with it")
+                                .done(
+                                        "a container is told its identity, its workload is deleted and collected before the endpoint is made")
+                                .times(1)
+                                .lost("nothing: the number comes back only when the attachment is given up or gone")
+                                .guard(
+                                        "with attached pods looked at alone, as it was, the number was free while the pod was about to get it"));
     }
 
     private static void create(IdentityWorld world, String name, String node, String label) {

@@ -33,7 +33,6 @@ import io.pilus.identity.endpoint.Publishers;
 import io.pilus.identity.view.ClusterView;
 import io.pilus.identity.workload.Pods;
 import io.pilus.messaging.etcd.EtcdChange;
-import io.pilus.messaging.etcd.EtcdChange.Entry;
 import io.pilus.messaging.etcd.EtcdChange.Event;
 import io.pilus.node.report.Reports;
 import io.pilus.rest.ProblemException;
@@ -540,7 +539,9 @@ final class IdentityWorld {
     }
 
     private static Known known(Workload workload) {
-        return new Known(workload.getIdentity(), StoredNumbers.label(workload.getLabelSet().getLabelsMap()));
+        return new Known(
+                workload.getIdentity(),
+                StoredNumbers.label(workload.getLabelSet().getLabelsMap()));
     }
 
     private void add(Known known, String observer) {
@@ -704,11 +705,14 @@ final class IdentityWorld {
                         Keys.identityNumber(Keys.IDENTITY_POLICIES.parts(key)[0]),
                         value == null
                                 ? null
-                                : StoredNumbers.parse(value, IdentityPolicy.parser()).getPolicies(0));
+                                : StoredNumbers.parse(value, IdentityPolicy.parser())
+                                        .getPolicies(0));
             } else if (Keys.ENDPOINTS.contains(key)) {
                 endpoint(
                         Keys.ENDPOINTS.parts(key)[1],
-                        value == null ? 0 : StoredNumbers.parse(value, Endpoint.parser()).getIdentity());
+                        value == null
+                                ? 0
+                                : StoredNumbers.parse(value, Endpoint.parser()).getIdentity());
             }
         }
 
@@ -810,7 +814,9 @@ final class IdentityWorld {
                 attachAny();
             }
             for (String uid : List.copyOf(kernel.keySet())) {
-                if (!life.cut && random.nextInt(4) == 0 && !stored.has(Keys.workload(name, uid).path())) {
+                if (!life.cut
+                        && random.nextInt(4) == 0
+                        && !stored.has(Keys.workload(name, uid).path())) {
                     detach(uid);
                 }
             }
