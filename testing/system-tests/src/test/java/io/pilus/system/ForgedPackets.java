@@ -116,24 +116,23 @@ abstract class ForgedPackets {
     }
 
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            textBlock = """
-                    spoofed | DROP_SPOOFED_SOURCE | a source that is not its own | without it the victim saw datagrams as from the trusted pod
-                    mac | DROP_SPOOFED_MAC | a link address that is not its own | without it none was counted, and policy alone kept them out
-                    mapped | DROP_MAPPED_ADDRESS | a mapped address inside IPv6 | without it the victim saw a packet from ::ffff:10.244.0.3
-                    tunnelled | DROP_TUNNEL_PORT | VXLAN made by a pod | without it none was counted, and the receiving node took none from a pod
-                    fragments | DROP_FRAGMENT_TINY | tiny and nested fragments | taken out in the packet test alone
-                    errors | DROP_ICMP_UNRELATED | ICMP errors about other people's connections | without it and the look-up of what is quoted the victim saw the errors
-                    vlan | DROP_NOT_IP | VLAN tags | without it none was counted, and policy alone kept them out
-                    short | DROP_TRUNCATED | headers cut at every byte | taken out in the packet test alone
-                    """)
+    @CsvSource(delimiter = '|', textBlock = """
+            spoofed | DROP_SPOOFED_SOURCE | a source that is not its own | without it the victim saw datagrams as from the trusted pod
+            mac | DROP_SPOOFED_MAC | a link address that is not its own | without it none was counted, and policy alone kept them out
+            mapped | DROP_MAPPED_ADDRESS | a mapped address inside IPv6 | without it the victim saw a packet from ::ffff:10.244.0.3
+            tunnelled | DROP_TUNNEL_PORT | VXLAN made by a pod | without it none was counted, and the receiving node took none from a pod
+            fragments | DROP_FRAGMENT_TINY | tiny and nested fragments | taken out in the packet test alone
+            errors | DROP_ICMP_UNRELATED | ICMP errors about other people's connections | without it and the look-up of what is quoted the victim saw the errors
+            vlan | DROP_NOT_IP | VLAN tags | without it none was counted, and policy alone kept them out
+            short | DROP_TRUNCATED | headers cut at every byte | taken out in the packet test alone
+            """)
     void noPodSeesWhatAnotherForges(String kind, String verdict, String what, String guard) {
         assertOwnTrafficGoesOn();
         long before = dropped(lab.node("n1"), verdict);
         List<Watch> watches = List.of(new Watch("near"), new Watch("far"));
 
-        long sent = Long.parseLong(forge(pod("forger").netns(), "send", kind, fromPod()).strip());
+        long sent = Long.parseLong(
+                forge(pod("forger").netns(), "send", kind, fromPod()).strip());
 
         for (Watch watch : watches) {
             assertThat(watch.forged()).as("seen by " + watch.pod).isEmpty();
@@ -142,21 +141,24 @@ abstract class ForgedPackets {
         long counted = dropped(lab.node("n1"), verdict) - before;
         assertThat(counted).isGreaterThanOrEqualTo(sent / 2);
         assertOwnTrafficGoesOn();
-        row("a pod forges: " + what, "raw frames to a pod of its node and one of another", sent, "the check of from_pod: " + guard);
+        row(
+                "a pod forges: " + what,
+                "raw frames to a pod of its node and one of another",
+                sent,
+                "the check of from_pod: " + guard);
     }
 
     @Test
     void aMarkDoesNotArriveInAPodAndOpensNothing() throws IOException {
         Path ready = directory.resolve("marked");
         Pod near = pod("near");
-        CompletableFuture<String> mark = CompletableFuture.supplyAsync(
-                () -> forge(near.netns(), "marked", ready.toString(), "5353"), watchers);
+        CompletableFuture<String> mark =
+                CompletableFuture.supplyAsync(() -> forge(near.netns(), "marked", ready.toString(), "5353"), watchers);
         await().atMost(PATIENT).until(() -> Files.exists(ready) || mark.isDone());
         long denied = dropped(lab.node("n1"), "DROP_POLICY");
 
-        String marks = IntStream.range(0, 32)
-                .mapToObj(bit -> Long.toString(1L << bit))
-                .collect(Collectors.joining(","));
+        String marks =
+                IntStream.range(0, 32).mapToObj(bit -> Long.toString(1L << bit)).collect(Collectors.joining(","));
         forge(pod("forger").netns(), "datagrams", near.ipv4(), "5353", marks, "marked");
         await().atMost(PATIENT).until(() -> dropped(lab.node("n1"), "DROP_POLICY") >= denied + 32);
         assertThat(mark).as("what a pod may not send, whatever its mark").isNotDone();
@@ -167,7 +169,9 @@ abstract class ForgedPackets {
         });
 
         assertThat(mark.join().strip()).isEqualTo("[0]");
-        row("a pod forges: marks", "a datagram with each bit of SO_MARK to a pod that denies it; one of the node with a mark",
+        row(
+                "a pod forges: marks",
+                "a datagram with each bit of SO_MARK to a pod that denies it; one of the node with a mark",
                 33,
                 "forward_to_pod clears it: without that the pod's socket was told 3840");
     }
@@ -184,7 +188,12 @@ abstract class ForgedPackets {
                 .put("trustedIdentity", trusted.identity())
                 .put("victim6", pod("far").ipv6());
         ArrayNode others = parameters.putArray("others");
-        List.of(trusted.ipv4(), trusted.ipv6(), lab.node("n1").ipv4(), lab.node("n2").ipv4(), lab.outsideIpv4())
+        List.of(
+                        trusted.ipv4(),
+                        trusted.ipv6(),
+                        lab.node("n1").ipv4(),
+                        lab.node("n2").ipv4(),
+                        lab.outsideIpv4())
                 .forEach(others::add);
         ArrayNode victims = parameters.putArray("victims");
         for (String victim : List.of("near", "far")) {
@@ -214,11 +223,17 @@ abstract class ForgedPackets {
 
     final void assertOwnTrafficGoesOn() {
         for (String address : pod("open").addresses()) {
-            assertThat(pod("forger").prober().probe(Transport.TCP, address, 80, Duration.ofSeconds(20)).join())
+            assertThat(pod("forger")
+                            .prober()
+                            .probe(Transport.TCP, address, 80, Duration.ofSeconds(20))
+                            .join())
                     .matches(ProbeResult::answered, "answered");
         }
         for (String victim : List.of("near", "far")) {
-            assertThat(pod("trusted").prober().probe(Transport.TCP, pod(victim).ipv4(), 80, Duration.ofSeconds(20)).join())
+            assertThat(pod("trusted")
+                            .prober()
+                            .probe(Transport.TCP, pod(victim).ipv4(), 80, Duration.ofSeconds(20))
+                            .join())
                     .matches(ProbeResult::answered, "answered");
         }
     }
@@ -237,7 +252,9 @@ abstract class ForgedPackets {
 
     final void row(String what, String done, long times, String guard) {
         CaseBook.open()
-                .write(FaultCase.of(Chapter.FORGED, what + " (lab, " + routing.name().toLowerCase(Locale.ROOT) + ")")
+                .write(FaultCase.of(
+                                Chapter.FORGED,
+                                what + " (lab, " + routing.name().toLowerCase(Locale.ROOT) + ")")
                         .done(done)
                         .times(times)
                         .lost("nothing: none arrived, each was counted, and the sender's own connections went on")
@@ -253,8 +270,7 @@ abstract class ForgedPackets {
         Watch(String victim) {
             pod = pod(victim);
             Path ready = directory.resolve(UUID.randomUUID().toString());
-            seen = CompletableFuture.supplyAsync(
-                    () -> forge(pod.netns(), "watch", ready.toString()), watchers);
+            seen = CompletableFuture.supplyAsync(() -> forge(pod.netns(), "watch", ready.toString()), watchers);
             await().atMost(PATIENT).until(() -> Files.exists(ready) || seen.isDone());
         }
 

@@ -31,7 +31,9 @@ class VxlanForgedIT extends ForgedPackets {
         String n1 = lab().node("n1").ipv4();
         String outside = lab().outsideIpv4();
         Map<String, ObjectNode> forged = new TreeMap<>();
-        forged.put("DROP_NODE_SOURCE", natively(List.of(node.ipv4(), far.ipv4(), pod("open").ipv4())));
+        forged.put(
+                "DROP_NODE_SOURCE",
+                natively(List.of(node.ipv4(), far.ipv4(), pod("open").ipv4())));
         forged.put("DROP_POOL_SOURCE", natively(List.of(trusted.ipv4())));
         forged.put("DROP_TUNNEL_NODE", tunnelled(outside, trusted.ipv4(), trusted.identity()));
         forged.put("DROP_TUNNEL_IDENTITY", tunnelled(n1, trusted.ipv4(), 1));
@@ -47,7 +49,8 @@ class VxlanForgedIT extends ForgedPackets {
 
             String outsideNetns = node.netns().replace("n2", "out");
             long sent = Long.parseLong(
-                    forge(outsideNetns, "send", "outside", kind.getValue().toString()).strip());
+                    forge(outsideNetns, "send", "outside", kind.getValue().toString())
+                            .strip());
 
             assertThat(watch.forged()).as(kind.getKey()).isEmpty();
             await().atMost(PATIENT).until(() -> dropped(node, kind.getKey()) >= before + sent);
