@@ -117,15 +117,15 @@ abstract class ForgedPackets {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-                    spoofed | DROP_SPOOFED_SOURCE | a source that is not its own | without it the victim saw datagrams as from the trusted pod
-                    mac | DROP_SPOOFED_MAC | a link address that is not its own | without it none was counted, and policy alone kept them out
-                    mapped | DROP_MAPPED_ADDRESS | a mapped address inside IPv6 | without it the victim saw a packet from ::ffff:10.244.0.3
-                    tunnelled | DROP_TUNNEL_PORT | VXLAN made by a pod | without it none was counted, and the receiving node took none from a pod
-                    fragments | DROP_FRAGMENT_TINY | tiny and nested fragments | taken out in the packet test alone
-                    errors | DROP_ICMP_UNRELATED | ICMP errors about other people's connections | without it and the look-up of what is quoted the victim saw the errors
-                    vlan | DROP_NOT_IP | VLAN tags | without it none was counted, and policy alone kept them out
-                    short | DROP_TRUNCATED | headers cut at every byte | taken out in the packet test alone
-                    """)
+            spoofed | DROP_SPOOFED_SOURCE | a source that is not its own | without it the victim saw datagrams as from the trusted pod
+            mac | DROP_SPOOFED_MAC | a link address that is not its own | without it none was counted, and policy alone kept them out
+            mapped | DROP_MAPPED_ADDRESS | a mapped address inside IPv6 | without it the victim saw a packet from ::ffff:10.244.0.3
+            tunnelled | DROP_TUNNEL_PORT | VXLAN made by a pod | without it none was counted, and the receiving node took none from a pod
+            fragments | DROP_FRAGMENT_TINY | tiny and nested fragments | taken out in the packet test alone
+            errors | DROP_ICMP_UNRELATED | ICMP errors about other people's connections | without it and the look-up of what is quoted the victim saw the errors
+            vlan | DROP_NOT_IP | VLAN tags | without it none was counted, and policy alone kept them out
+            short | DROP_TRUNCATED | headers cut at every byte | taken out in the packet test alone
+            """)
     void noPodSeesWhatAnotherForges(String kind, String verdict, String what, String guard) {
         assertOwnTrafficGoesOn();
         long before = dropped(lab.node("n1"), verdict);
