@@ -36,8 +36,7 @@ final class BackupCommand implements Callable<Integer> {
     public Integer call() {
         Console console = Console.standard();
         String from = endpoints == null ? cluster.lab().etcd().toString() : endpoints;
-        StoreBackup.Summary saved =
-                console.during("reading the store at " + from, () -> StoreBackup.save(from, file));
+        StoreBackup.Summary saved = console.during("reading the store at " + from, () -> StoreBackup.save(from, file));
         console.print("%s holds the store %s (restored %d times) at revision %d: %d keys, %d bytes"
                 .formatted(file, saved.clusterId(), saved.restores(), saved.revision(), saved.keys(), saved.bytes()));
         return 0;

@@ -90,7 +90,8 @@ class StoreIT {
     }
 
     @Test
-    void aStoreRestoredToBeforeTenIdentitiesAndABlockTakesThemOverFromTheNodes(@TempDir Path directory) throws Exception {
+    void aStoreRestoredToBeforeTenIdentitiesAndABlockTakesThemOverFromTheNodes(@TempDir Path directory)
+            throws Exception {
         Path backup = directory.resolve("backup");
         lab.backup(backup);
         Map<String, String> blocksBefore = keys("/pilus/v1/cluster/blocks/");
@@ -99,7 +100,9 @@ class StoreIT {
             specs.add(spec("late" + i, i == 0 ? "n2" : "n1", Map.of("pod", "a", "late", "" + i)));
         }
         List<Pod> late = lab.run(specs);
-        await().atMost(LONG).until(() -> keys("/pilus/v1/cluster/endpoints/").size() == lab.pods().size());
+        await().atMost(LONG)
+                .until(() -> keys("/pilus/v1/cluster/endpoints/").size()
+                        == lab.pods().size());
         await().atMost(LONG).until(() -> keys("/pilus/v1/cluster/blocks/").size() > blocksBefore.size());
         Pod receiving = lab.pod("x", "b");
         await().atMost(LONG).until(() -> late.stream().allMatch(pod -> answers(pod, receiving)));
@@ -113,9 +116,10 @@ class StoreIT {
         int samples;
         try (var kernels = new Kernels()) {
             restored = lab.restore(backup);
-            await().atMost(LONG).untilAsserted(() -> assertThat(keys("/pilus/v1/nodes/").keySet())
-                    .contains("/pilus/v1/nodes/n1/adopted", "/pilus/v1/nodes/n2/adopted")
-                    .noneMatch(key -> key.endsWith("/agent/adoption")));
+            await().atMost(LONG)
+                    .untilAsserted(() -> assertThat(keys("/pilus/v1/nodes/").keySet())
+                            .contains("/pilus/v1/nodes/n1/adopted", "/pilus/v1/nodes/n2/adopted")
+                            .noneMatch(key -> key.endsWith("/agent/adoption")));
             lab.nodes().forEach(Node::awaitReady);
             assertThat(kernels.vanished).isEmpty();
             assertThat(kernels.passed.get()).isZero();
@@ -141,8 +145,11 @@ class StoreIT {
         addresses.addAll(alike.addresses());
         for (String node : List.of("n1", "n2", "n1")) {
             Pod fresh = run("fresh" + names++, node, Map.of("pod", "a", "fresh", "" + names));
-            assertThat(numbers.add(fresh.identity())).as("a number of its own: " + fresh.identity()).isTrue();
-            assertThat(fresh.identity()).isGreaterThan(numbers.stream().mapToInt(n -> n).min().orElseThrow() + 60_000);
+            assertThat(numbers.add(fresh.identity()))
+                    .as("a number of its own: " + fresh.identity())
+                    .isTrue();
+            assertThat(fresh.identity())
+                    .isGreaterThan(numbers.stream().mapToInt(n -> n).min().orElseThrow() + 60_000);
             assertThat(addresses).doesNotContainAnyElementsOf(fresh.addresses());
             addresses.addAll(fresh.addresses());
             await().atMost(LONG).until(() -> answers(fresh, receiving));
@@ -154,15 +161,19 @@ class StoreIT {
         assertThat(answers(lab.pod("x", "c"), receiving)).isFalse();
 
         CaseBook.open()
-                .write(FaultCase.of(Chapter.STORE, "the store is restored to a backup from before ten identities and a block")
-                        .done("2 nodes; backup; ten label sets with attached pods and a block more; 'pilus restore' under three"
-                                + " conversations and forbidden attempts; all kernel maps of policy and addresses compared many times"
-                                + " meanwhile; then new pods, new label sets, policy changes")
+                .write(FaultCase.of(
+                                Chapter.STORE,
+                                "the store is restored to a backup from before ten identities and a block")
+                        .done(
+                                "2 nodes; backup; ten label sets with attached pods and a block more; 'pilus restore' under three"
+                                        + " conversations and forbidden attempts; all kernel maps of policy and addresses compared many times"
+                                        + " meanwhile; then new pods, new label sets, policy changes")
                         .times(1)
                         .lost("nothing: no message, no kernel entry, no number, no block, no address twice")
-                        .guard("an agent goes on from the restored store only when its report is answered; without that both took the"
-                                + " backup at once, dropped the workloads and the block that it lacks, and nobody could take"
-                                + " them over: no node was answered within three minutes"));
+                        .guard(
+                                "an agent goes on from the restored store only when its report is answered; without that both took the"
+                                        + " backup at once, dropped the workloads and the block that it lacks, and nobody could take"
+                                        + " them over: no node was answered within three minutes"));
     }
 
     @Test
@@ -187,10 +198,10 @@ class StoreIT {
                     assertThat(health.body()).contains("no key 'epoch'");
                 });
             }
-            await().atMost(LONG).untilAsserted(() -> assertThat(lab.rest(Service.IDENTITY)
-                            .get("/v1/alarms")
-                            .body())
-                    .contains("store-stranger"));
+            await().atMost(LONG)
+                    .untilAsserted(() -> assertThat(
+                                    lab.rest(Service.IDENTITY).get("/v1/alarms").body())
+                            .contains("store-stranger"));
             await().atMost(LONG).until(() -> keys("/pilus/v1/").isEmpty());
             assertPoliced();
 
@@ -220,13 +231,15 @@ class StoreIT {
 
         CaseBook.open()
                 .write(FaultCase.of(Chapter.STORE, "the store is replaced by an empty one, then by another cluster's")
-                        .done("2 nodes; etcd's data directory gone; then services begin anew there and number other label sets and"
-                                + " grant blocks under the same nodes' names; then the right directory back; a conversation and forbidden"
-                                + " attempts all the while, kernel maps compared many times")
+                        .done(
+                                "2 nodes; etcd's data directory gone; then services begin anew there and number other label sets and"
+                                        + " grant blocks under the same nodes' names; then the right directory back; a conversation and forbidden"
+                                        + " attempts all the while, kernel maps compared many times")
                         .times(1)
                         .lost("nothing: no message, no kernel entry; agents and services said which store answers")
-                        .guard("an agent takes nothing from a store with another id; without that n1 was left with 6 of 10 destinations"
-                                + " and none of 6 ranges when the other cluster's store answered"));
+                        .guard(
+                                "an agent takes nothing from a store with another id; without that n1 was left with 6 of 10 destinations"
+                                        + " and none of 6 ranges when the other cluster's store answered"));
     }
 
     private void fillAnothersStore() {
@@ -240,7 +253,9 @@ class StoreIT {
                 .put("/v1/pools/default", "{\"ranges\":[\"10.99.0.0/16\"]}")
                 .orThrow();
         lab.rest(Service.IDENTITY)
-                .post("/v1/workloads", "{\"namespace\":\"foreign\",\"name\":\"w\",\"node\":\"n1\",\"labels\":{\"app\":\"w\"}}")
+                .post(
+                        "/v1/workloads",
+                        "{\"namespace\":\"foreign\",\"name\":\"w\",\"node\":\"n1\",\"labels\":{\"app\":\"w\"}}")
                 .orThrow();
         await().atMost(LONG).until(() -> keys("/pilus/v1/cluster/blocks/").size() >= 2);
     }
@@ -259,9 +274,16 @@ class StoreIT {
 
     private void awaitStranger(Node node, String reason) {
         await().atMost(LONG).untilAsserted(() -> {
-            assertThat(node.api().get("/v1/status").orThrow().json().path("stranger").asText())
+            assertThat(node.api()
+                            .get("/v1/status")
+                            .orThrow()
+                            .json()
+                            .path("stranger")
+                            .asText())
                     .contains(reason);
-            assertThat(node.management().send("GET", "/q/health/ready", Map.of(), "").status())
+            assertThat(node.management()
+                            .send("GET", "/q/health/ready", Map.of(), "")
+                            .status())
                     .isEqualTo(503);
         });
     }
@@ -297,12 +319,14 @@ class StoreIT {
     }
 
     private void allowFromA(boolean any) {
-        String document = """
+        String document =
+                """
                 {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
                  "metadata": {"namespace": "x", "name": "only-from-a"},
-                 "spec": {"podSelector": {"matchLabels": {"pod": "b"}}, "policyTypes": ["Ingress"], "ingress": %s}}"""
-                .formatted(any ? "[{\"from\": [{\"podSelector\": {\"matchLabels\": {\"pod\": \"a\"}}}]}]" : "[]");
-        await().atMost(LONG).until(() -> lab.rest(Service.POLICY).put(POLICY, document).orThrow().status() != 202);
+                 "spec": {"podSelector": {"matchLabels": {"pod": "b"}}, "policyTypes": ["Ingress"], "ingress": %s}}""".formatted(any ? "[{\"from\": [{\"podSelector\": {\"matchLabels\": {\"pod\": \"a\"}}}]}]" : "[]");
+        await().atMost(LONG)
+                .until(() ->
+                        lab.rest(Service.POLICY).put(POLICY, document).orThrow().status() != 202);
     }
 
     private Map<String, String> keys(String prefix) {
