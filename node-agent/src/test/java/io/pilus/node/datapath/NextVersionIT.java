@@ -72,12 +72,17 @@ class NextVersionIT {
             assertThat(conversations.lost()).isEmpty();
         }
         CaseBook.open()
-                .write(FaultCase.of(Chapter.GROWTH, "the next version, with other layouts, is put in place and taken back")
-                        .done("programs from the same sources with longer values of connections and of policy tables; 10"
-                                + " conversations that only their entries allow to be answered go on")
-                        .times(2L * CHANGES)
-                        .lost("no answer")
-                        .guard("what the neighbouring layout has is carried over: without that, not one connection had an entry"));
+                .write(
+                        FaultCase.of(
+                                        Chapter.GROWTH,
+                                        "the next version, with other layouts, is put in place and taken back")
+                                .done(
+                                        "programs from the same sources with longer values of connections and of policy tables; 10"
+                                                + " conversations that only their entries allow to be answered go on")
+                                .times(2L * CHANGES)
+                                .lost("no answer")
+                                .guard(
+                                        "what the neighbouring layout has is carried over: without that, not one connection had an entry"));
     }
 
     @Test
@@ -95,7 +100,8 @@ class NextVersionIT {
         assertThat(pins()).doesNotContain("event_gates_v1");
         CaseBook.open()
                 .write(FaultCase.of(Chapter.GROWTH, "pins of other versions lie beside ours")
-                        .done("an older layout of a map, a newer one, and maps that this version does not know; then a start")
+                        .done(
+                                "an older layout of a map, a newer one, and maps that this version does not know; then a start")
                         .times(1)
                         .lost("only the older layout, which nothing reads any more")
                         .guard("the number of the layout behind the name"));
