@@ -84,12 +84,14 @@ class SoleAgentIT {
 
         become(node.namespace(), config).close();
         CaseBook.open()
-                .write(FaultCase.of(Chapter.GROWTH, "two agents are started on one node")
-                        .done(
-                                "with the same settings; with directories of its own; two nodes with one directory; the first killed")
-                        .times(4)
-                        .lost("nothing: the second touches nothing, names the first and ends")
-                        .guard("locks on the network namespace, the state directory and the pins"));
+                .write(
+                        FaultCase.of(Chapter.GROWTH, "two agents are started on one node")
+                                .done(
+                                        "with the same settings; with directories of its own; two nodes with one directory; the first killed")
+                                .times(4)
+                                .lost("nothing: the second touches nothing, names the first and ends")
+                                .guard(
+                                        "locks on the network namespace, the state directory and the pins: without the first, the second one started"));
     }
 
     private static SoleAgent become(NetworkNamespace namespace, NodeConfig config) {

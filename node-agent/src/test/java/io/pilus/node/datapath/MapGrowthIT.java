@@ -114,7 +114,8 @@ class MapGrowthIT {
                                 .formatted(capacity))
                         .times(1)
                         .lost("no answer, no entry")
-                        .guard("nobody writes from the first copied entry until the last program reads the copy"));
+                        .guard("nobody writes from the first copied entry until the last program reads the copy; taken out, this still"
+                                + " passed for four maps of four, as who adds to a full map waits for its growth anyway"));
     }
 
     @Test

@@ -162,7 +162,9 @@ class ConnectionGrowthIT {
                             .done("20 conversations go on; another agent starts on what is there, and once more")
                             .times(1)
                             .lost("no answer, no entry")
-                            .guard("what the slots say is put right at the start"));
+                            .guard(
+                                    "what the slots say is put right at the start: without that, the agents that died before the"
+                                            + " pin was replaced left a table or a pin that was not the one in use"));
         }
     }
 
