@@ -105,7 +105,7 @@ class SimulatedEtcdIT {
             case 4 -> side -> side.store().newestWrite(Keys.IDENTITIES);
             case 5 -> {
                 int limit = 1 + random.nextInt(4);
-                long revision = 1 + random.nextInt(OPERATIONS);
+                long revision = 1L + random.nextInt(OPERATIONS);
                 yield side -> side.store().list(Keys.IDENTITIES, key.path(), limit, revision);
             }
             case 6 -> {
@@ -126,7 +126,7 @@ class SimulatedEtcdIT {
                 };
             }
             case 8 -> {
-                long revision = 1 + random.nextInt(OPERATIONS);
+                long revision = 1L + random.nextInt(OPERATIONS);
                 boolean seldom = random.nextInt(4) == 0;
                 yield side -> {
                     if (seldom) {
