@@ -25,7 +25,6 @@ final class Verdicts {
     static final int DROP_POOL_SOURCE = 35;
     static final int DROP_NO_ENDPOINT = 36;
     static final int DROP_TOO_BIG = 37;
-    static final int DROP_RATE = 38;
 
     private Verdicts() {}
 }
