@@ -42,10 +42,15 @@ public interface NodeConfig {
     @WithDefault("node")
     NextHop nextHop();
 
-    /** How many connections each workload may open in a second; 0 for any number. */
+    /** How many new connections each workload may have in a second before they may be forgotten; 0 for any number. */
     @WithDefault("20000")
     @Min(0)
     int connectionRate();
+
+    /** How many connections each workload may have at a time before new ones may be forgotten; 0 for any number. */
+    @WithDefault("65536")
+    @Min(0)
+    int connectionShare();
 
     /** How many flow events each workload may cause in a second; all packets are counted anyway. 0 for any number. */
     @WithDefault("500")

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import jnr.constants.platform.Errno;
 import org.jspecify.annotations.Nullable;
 
@@ -164,6 +165,12 @@ public final class BpfMap implements AutoCloseable {
     /** All keys with their values, as {@link #keys}; a thousand a call where the type of map can. */
     public List<Entry> entries() {
         List<Entry> entries = new ArrayList<>();
+        forEachBatch(entries::addAll);
+        return entries;
+    }
+
+    /** All keys with their values as {@link #entries}, without holding all of them at once. */
+    public void forEachBatch(Consumer<List<Entry>> consumer) {
         byte[] from = null;
         int room = Math.min(BATCH, maxEntries);
         while (true) {
@@ -173,7 +180,8 @@ public final class BpfMap implements AutoCloseable {
             int[] count = {room};
             int result = LibBpf.INSTANCE.bpf_map_lookup_batch(fd, from, next, keys, values, count, null);
             if (isUnsupported(result)) {
-                return entriesOneByOne();
+                consumer.accept(entriesOneByOne());
+                return;
             }
             if (result == -Errno.ENOSPC.intValue()) {
                 room *= 2; // a bucket of the hash holds more
@@ -183,13 +191,15 @@ public final class BpfMap implements AutoCloseable {
             if (!last) {
                 Kernel.check(result, "bpf_map_lookup_batch", name);
             }
+            List<Entry> batch = new ArrayList<>(count[0]);
             for (int i = 0; i < count[0]; i++) {
-                entries.add(new Entry(
+                batch.add(new Entry(
                         Arrays.copyOfRange(keys, i * keySize, (i + 1) * keySize),
                         Arrays.copyOfRange(values, i * valueSize, (i + 1) * valueSize)));
             }
+            consumer.accept(batch);
             if (last) {
-                return entries;
+                return;
             }
             from = next;
         }

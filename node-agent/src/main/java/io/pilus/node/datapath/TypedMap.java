@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import jnr.constants.platform.Errno;
 
@@ -74,6 +75,12 @@ public final class TypedMap<K, V> {
             entries.put(keys.decode(entry.key()), values.decode(entry.value()));
         }
         return entries;
+    }
+
+    /** All entries, as {@link #entries}, without holding all of them at once. */
+    public void forEach(BiConsumer<K, V> consumer) {
+        map.forEachBatch(batch ->
+                batch.forEach(entry -> consumer.accept(keys.decode(entry.key()), values.decode(entry.value()))));
     }
 
     public int capacity() {

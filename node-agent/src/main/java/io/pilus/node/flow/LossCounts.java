@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.pilus.node.datapath.Datapath;
 import io.pilus.node.datapath.EventDelay;
+import io.pilus.node.datapath.Overflow;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Singleton;
@@ -22,14 +23,21 @@ class LossCounts {
     }
 
     void register(@Observes StartupEvent event) {
-        FunctionCounter.builder("pilus.connections.overflowed", datapath, Datapath::overflowedConnections)
-                .description("new connections that found the table full")
-                .register(registry);
+        for (Overflow why : Overflow.values()) {
+            FunctionCounter.builder("pilus.connections.overflowed", datapath, from -> from.overflowedConnections(why))
+                    .description("new connections that found no place in the table")
+                    .tag("reason", label(why))
+                    .register(registry);
+        }
         for (EventDelay why : EventDelay.values()) {
             FunctionCounter.builder("pilus.events.delayed", datapath, from -> from.delayedEvents(why))
                     .description("flow events that were not told at once")
-                    .tag("reason", why.name().toLowerCase(Locale.ROOT).replace('_', '-'))
+                    .tag("reason", label(why))
                     .register(registry);
         }
+    }
+
+    private static String label(Enum<?> reason) {
+        return reason.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 }
