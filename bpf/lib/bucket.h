@@ -18,11 +18,11 @@
  */
 #include "lib/event.h"
 
+/* By number of the endpoint << 1 | charged as receiver. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
-	__type(key,
-	       __u32); /* number of the endpoint << 1 | charged as receiver */
+	__type(key, __u32);
 	__type(value, struct budget);
 } connection_budgets_v2 SEC(".maps");
 
