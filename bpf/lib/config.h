@@ -33,6 +33,7 @@ struct pilus_config {
 	__u16 zero;
 	__u32 connection_rate; /* new conntrack entries a second and endpoint */
 	__u32 event_rate; /* events a second and endpoint */
+	__u32 connection_share; /* conntrack entries at a time and endpoint */
 };
 
 const volatile struct pilus_config pilus_config;

@@ -7,6 +7,7 @@
  * directions share an entry. A packet, reply or not, is judged again in the
  * direction of the opening when a generation or an identity has changed.
  */
+#include "lib/bucket.h"
 #include "lib/policy.h"
 
 struct connections {
@@ -32,8 +33,9 @@ struct {
 };
 
 /*
- * Where a new connection goes when the table is full. Established ones are
- * never displaced: new ones displace each other here.
+ * Where a new connection goes when the table is full, or its endpoint has used
+ * up what it may take of the table. Those in the table are never displaced: new
+ * ones displace each other here.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -42,13 +44,19 @@ struct {
 	__type(value, struct pilus_ct_entry);
 } ct_overflow_v1 SEC(".maps");
 
-/* Connections that went to the overflow table. */
+enum ct_overflow_reason {
+	CT_TABLE_FULL = 0,
+	CT_OVER_BUDGET = 1,
+	CT_OVERFLOW_REASONS,
+};
+
+/* Connections that went to the overflow table, by enum ct_overflow_reason. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, CT_OVERFLOW_REASONS);
 	__type(key, __u32);
 	__type(value, __u64);
-} ct_overflowed_v1 SEC(".maps");
+} ct_overflowed_v2 SEC(".maps");
 
 /* Lifetimes without a packet, in units of 2^30 ns. The agent's sweeper has the
  * same (io.pilus.node.flow). */
@@ -112,19 +120,17 @@ static __always_inline bool ct_expired(const struct pilus_ct_entry *entry,
 	       (__s32)ct_lifetime(entry, protocol);
 }
 
-static __always_inline __u64 *ct_overflowed(void)
+static __always_inline bool ct_overflowed(__u32 why)
 {
-	__u32 zero = 0;
+	__u64 *count = bpf_map_lookup_elem(&ct_overflowed_v2, &why);
 
-	return bpf_map_lookup_elem(&ct_overflowed_v1, &zero);
+	return count && *(volatile __u64 *)count;
 }
 
 /* Most nodes never need the overflow table, and save a look-up that misses. */
 static __always_inline bool ct_has_overflowed(void)
 {
-	__u64 *overflowed = ct_overflowed();
-
-	return overflowed && *(volatile __u64 *)overflowed;
+	return ct_overflowed(CT_TABLE_FULL) || ct_overflowed(CT_OVER_BUDGET);
 }
 
 /* The main table missed: the one that it replaces, then the overflow. */
@@ -162,15 +168,28 @@ ct_find(const struct pilus_ct_key *key)
 	return ct_find_elsewhere(key);
 }
 
-static __noinline void ct_insert(struct packet *p)
+static __always_inline bool ct_put(__u32 slot, struct packet *p, __u64 flags)
 {
-	__u32 zero = 0;
-	void *table = bpf_map_lookup_elem(&ct_v1, &zero);
+	void *table = bpf_map_lookup_elem(&ct_v1, &slot);
+
+	return table && !bpf_map_update_elem(table, &p->key, &p->entry, flags);
+}
+
+/* By numbers of endpoints, 0 for who is not of this node. */
+static __noinline void ct_insert(struct packet *p, __u32 opener, __u32 receiver)
+{
+	__u32 why = CT_OVER_BUDGET;
 	__u64 *overflowed;
 
-	if (table && !bpf_map_update_elem(table, &p->key, &p->entry, BPF_ANY))
+	if (bucket_take(opener, receiver)) {
+		if (ct_put(0, p, BPF_ANY))
+			return;
+		why = CT_TABLE_FULL;
+	}
+	/* an entry that is over would be found before the one aside */
+	if (ct_put(0, p, BPF_EXIST) || ct_put(1, p, BPF_EXIST))
 		return;
-	overflowed = ct_overflowed();
+	overflowed = bpf_map_lookup_elem(&ct_overflowed_v2, &why);
 	if (overflowed)
 		__sync_fetch_and_add(overflowed, 1);
 	bpf_map_update_elem(&ct_overflow_v1, &p->key, &p->entry, BPF_ANY);
@@ -323,7 +342,7 @@ static __noinline void ct_tell(struct __sk_buff *skb, struct packet *p,
 int ct_new(struct __sk_buff *skb)
 {
 	struct packet *p = packet_get();
-	__u32 opener, as_reply = 0;
+	__u32 as_reply = 0;
 	bool source_is_high;
 	int verdict;
 
@@ -344,20 +363,16 @@ int ct_new(struct __sk_buff *skb)
 	if (pilus_is_drop(verdict) || p->tcp & TCP_RST || ct_is_echo_reply(p))
 		return verdict;
 
-	opener = as_reply ? p->destination_endpoint : p->source_endpoint;
-	if (opener && !budget_take(&connection_budgets_v1, opener,
-				   pilus_config.connection_rate)) {
-		p->rule = 0;
-		event_verdict(skb, PILUS_DROP_RATE, PILUS_EGRESS, as_reply);
-		return PILUS_DROP_RATE;
-	}
 	source_is_high = ct_source_is_high(p);
 	p->entry.flags =
 		source_is_high != as_reply ? PILUS_CT_OPENED_BY_HIGH : 0;
 	if (as_reply)
 		p->entry.flags |= PILUS_CT_REPLIED;
 	ct_first_packet(skb, p, as_reply);
-	ct_insert(p);
+	if (as_reply)
+		ct_insert(p, p->destination_endpoint, p->source_endpoint);
+	else
+		ct_insert(p, p->source_endpoint, p->destination_endpoint);
 	return verdict;
 }
 

@@ -47,13 +47,6 @@ struct {
 	__type(value, struct budget);
 } event_budgets_v1 SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, struct budget);
-} connection_budgets_v1 SEC(".maps");
-
 /* Events that had to wait for the agent's next look: 0 over budget, 1 ring full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -63,12 +56,12 @@ struct {
 } events_lost_v1 SEC(".maps");
 
 /**
- * budget_take() - take one of @rate tokens a second
+ * budget_take() - take one of @rate tokens a second from @account
  *
  * Up to a second's tokens are saved. Two CPUs may both take the last token:
  * the bound is a rate, not a count.
  */
-static __always_inline bool budget_take(void *map, __u32 endpoint, __u32 rate)
+static __always_inline bool budget_take(void *map, __u32 account, __u32 rate)
 {
 	struct budget fresh = {}, *budget;
 	__u64 now, cost;
@@ -77,10 +70,10 @@ static __always_inline bool budget_take(void *map, __u32 endpoint, __u32 rate)
 		return true;
 	now = bpf_ktime_get_coarse_ns();
 	cost = SECOND / rate;
-	budget = bpf_map_lookup_elem(map, &endpoint);
+	budget = bpf_map_lookup_elem(map, &account);
 	if (!budget) {
 		fresh.clock = now - SECOND + cost;
-		bpf_map_update_elem(map, &endpoint, &fresh, BPF_ANY);
+		bpf_map_update_elem(map, &account, &fresh, BPF_ANY);
 		return true;
 	}
 	if (budget->clock + SECOND < now)
@@ -126,14 +119,17 @@ static __noinline void event_count(struct __sk_buff *skb, __u32 endpoint,
 	counter->bytes += skb->len;
 }
 
-/* Returns whether it could be told. */
+/*
+ * Returns whether it could be told. Who sends pays for it, if it is of this
+ * node: else a pod's flood against a neighbour would use up the neighbour's.
+ */
 static __noinline bool event_send(struct packet *p, struct pilus_event_key *key,
 				  __u32 identity, __u32 packets)
 {
+	__u32 payer = p->source_endpoint ?: key->endpoint;
 	struct pilus_event *event;
 
-	if (!budget_take(&event_budgets_v1, key->endpoint,
-			 pilus_config.event_rate)) {
+	if (!budget_take(&event_budgets_v1, payer, pilus_config.event_rate)) {
 		event_lost(0);
 		return false;
 	}

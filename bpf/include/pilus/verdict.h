@@ -37,7 +37,7 @@ enum pilus_verdict {
 	PILUS_DROP_POOL_SOURCE = 35, /* a pool's address, not by the tunnel */
 	PILUS_DROP_NO_ENDPOINT = 36, /* inside a pool, and nobody holds it */
 	PILUS_DROP_TOO_BIG = 37, /* answered with an ICMP error */
-	PILUS_DROP_RATE = 38, /* the endpoint opens connections too fast */
+	PILUS_DROP_RATE = 38, /* no longer given */
 	PILUS_DROP_ENCAPSULATION = 39, /* the kernel refused the tunnel key */
 	PILUS_DROP_EXTENSION = 40, /* IPv6 extension headers not understood */
 	PILUS_DROP_NO_INTERFACE = 41, /* the interface is not an endpoint's */

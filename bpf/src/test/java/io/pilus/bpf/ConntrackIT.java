@@ -187,24 +187,44 @@ class ConntrackIT {
         var table = datapath.map("ct_current_v1").keys();
         assertThat(table).hasSizeLessThanOrEqualTo(16 + 8);
         assertThat(reply(80, 40000, Frame.SYN, Frame.ACK)).isEqualTo(REDIRECT);
-        assertThat(ByteBuffer.wrap(datapath.map("ct_overflowed_v1")
-                                .lookup(Datapath.int4(0))
-                                .orElseThrow())
-                        .order(ByteOrder.nativeOrder())
-                        .getLong())
-                .isGreaterThan(50);
+        assertThat(datapath.overflowed(0)).isGreaterThan(50);
     }
 
     @Test
-    void aPodOpensConnectionsWithinItsBudget() {
-        int allowed = 0;
+    void aPodThatOpensTooManyConnectionsGetsThemAllButNotInTheTable() {
+        datapath.close();
+        datapath = new Datapath(0, 8192);
+        datapath.table(2, DEFAULT_ALLOW, DEFAULT_DENY);
+
         for (int port = 1000; port < 4000; port++) {
-            allowed += datapath.fromPod(new Frame().tcp(port, 80, Frame.SYN)) == REDIRECT ? 1 : 0;
+            assertThat(datapath.fromPod(new Frame().udp(port, 53))).isEqualTo(REDIRECT);
         }
 
-        // a second's tokens, and what comes in while the loop runs
-        assertThat(allowed).isBetween(1000, 2900);
-        assertThat(datapath.count(Verdicts.DROP_RATE)).isEqualTo(3000 - allowed);
+        // a second's tokens, and what comes in while the loop runs, up to the share
+        assertThat(datapath.connections()).isBetween(Datapath.CONNECTION_RATE, Datapath.CONNECTION_SHARE);
+        assertThat(datapath.overflowed(1)).isEqualTo(3000 - datapath.connections());
+        datapath.sender("b");
+        assertThat(datapath.fromPod(fromB().udp(53, 3999)))
+                .as("the answer to the last one")
+                .isEqualTo(REDIRECT);
+    }
+
+    @Test
+    void anEntryThatIsOverIsUsedAgainByWhoIsOverBudget() {
+        datapath.close();
+        datapath = new Datapath(0, 8192);
+        datapath.table(1, DEFAULT_DENY, DEFAULT_ALLOW);
+        datapath.table(2, DEFAULT_ALLOW, DEFAULT_DENY);
+        datapath.fromPod(new Frame().udp(40000, 53));
+        datapath.age(200);
+        for (int port = 1000; port < 4000; port++) {
+            datapath.fromPod(new Frame().udp(port, 53));
+        }
+        assertThat(datapath.overflowed(1)).isPositive();
+
+        datapath.fromPod(new Frame().udp(40000, 53));
+
+        assertThat(replyByUdp()).isEqualTo(REDIRECT);
     }
 
     @Test

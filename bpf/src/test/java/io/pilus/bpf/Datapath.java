@@ -39,6 +39,11 @@ final class Datapath implements AutoCloseable {
     static final String MAC_B = "02:00:00:00:00:03";
     static final String GATEWAY = "02:00:00:00:00:01";
 
+    /** New connections a second and pod, and connections at a time. */
+    static final int CONNECTION_RATE = 1000;
+
+    static final int CONNECTION_SHARE = 1500;
+
     private static final int LOOPBACK = 1;
     private static final int LOCAL = 1;
     private static final int REMOTE = 2;
@@ -240,7 +245,12 @@ final class Datapath implements AutoCloseable {
     }
 
     TestRun run(String program, byte[] frame) {
-        return object.program(program).testRun(frame, LOOPBACK, 1);
+        return run(program, frame, 1);
+    }
+
+    /** Many times the same packet, in the kernel. */
+    TestRun run(String program, byte[] frame, int repeat) {
+        return object.program(program).testRun(frame, LOOPBACK, repeat);
     }
 
     int fromPod(Frame frame) {
@@ -305,6 +315,13 @@ final class Datapath implements AutoCloseable {
 
     record Event(int sourcePort, int port, int verdict, int direction, int endpoint, int peer, int rule, int packets) {}
 
+    /** How many connections went to the overflow table; 0: the table was full, 1: over budget. */
+    long overflowed(int why) {
+        return ByteBuffer.wrap(map("ct_overflowed_v2").lookup(int4(why)).orElseThrow())
+                .order(nativeOrder())
+                .getLong();
+    }
+
     /** The number of connections in the table. */
     int connections() {
         return map("ct_current_v1").keys().size();
@@ -330,7 +347,7 @@ final class Datapath implements AutoCloseable {
     }
 
     private static byte[] config(int flags, int rate) {
-        return struct(80)
+        return struct(84)
                 .putInt(LOOPBACK)
                 .putInt(LOOPBACK)
                 .putInt(LOOPBACK)
@@ -345,6 +362,7 @@ final class Datapath implements AutoCloseable {
                 .putShort((short) 0)
                 .putInt(rate)
                 .putInt(1000)
+                .putInt(CONNECTION_SHARE)
                 .array();
     }
 

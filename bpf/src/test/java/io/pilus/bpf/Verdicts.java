@@ -30,7 +30,6 @@ final class Verdicts {
     static final int DROP_POOL_SOURCE = 35;
     static final int DROP_NO_ENDPOINT = 36;
     static final int DROP_TOO_BIG = 37;
-    static final int DROP_RATE = 38;
     static final int DROP_EXTENSION = 40;
     static final int DROP_NO_INTERFACE = 41;
 

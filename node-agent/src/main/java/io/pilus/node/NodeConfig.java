@@ -42,10 +42,15 @@ public interface NodeConfig {
     @WithDefault("node")
     NextHop nextHop();
 
-    /** How many connections each workload may open in a second; 0 for any number. */
+    /** How many new connections each workload may have in a second before they may be forgotten; 0 for any number. */
     @WithDefault("20000")
     @Min(0)
     int connectionRate();
+
+    /** How many connections each workload may have at a time before new ones may be forgotten; 0 for any number. */
+    @WithDefault("65536")
+    @Min(0)
+    int connectionShare();
 
     /** How many connections the table of a node that has just booted has room for; it grows as it fills. */
     @WithDefault("32768")

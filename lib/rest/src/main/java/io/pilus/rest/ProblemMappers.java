@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import io.pilus.etcd.EtcdRefusedException;
 import io.pilus.etcd.EtcdUnavailableException;
 import io.quarkus.logging.Log;
+import io.vertx.ext.web.RoutingContext;
 import jakarta.validation.ConstraintViolationException;
 import jakarta.ws.rs.NotAllowedException;
 import jakarta.ws.rs.NotFoundException;
@@ -22,6 +23,7 @@ import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response.StatusType;
 import jakarta.ws.rs.core.UriInfo;
+import java.io.IOException;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
@@ -38,6 +40,12 @@ import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
 class ProblemMappers {
 
     static final String MEDIA_TYPE = "application/problem+json";
+
+    /** What a problem document says of one thing, in characters. */
+    private static final int LONGEST_TEXT = 2000;
+
+    /** How many of the errors in a request it names. */
+    private static final int MOST_ERRORS = 100;
 
     private static final Set<String> READING = Set.of("GET", "HEAD", "OPTIONS");
 
@@ -146,6 +154,17 @@ class ProblemMappers {
                 .build();
     }
 
+    /** A body that broke off, or was ended for its size or slowness, has been answered, as far as anybody listens: no fault of ours. */
+    @ServerExceptionMapper
+    RestResponse<Map<String, Object>> brokenOff(
+            IOException e, UriInfo uri, ContainerRequestContext request, RoutingContext routing) {
+        if (routing.response().ended() || routing.response().closed()) {
+            Log.debugf("%s %s: %s", request.getMethod(), uri.getPath(), e.getMessage());
+            return RestResponse.status(BAD_REQUEST);
+        }
+        return unexpected(e, uri, request);
+    }
+
     @ServerExceptionMapper
     RestResponse<Map<String, Object>> unexpected(Throwable e, UriInfo uri, ContainerRequestContext request) {
         Log.errorf(e, "%s %s failed", request.getMethod(), uri.getPath());
@@ -212,6 +231,23 @@ class ProblemMappers {
         return "urn:pilus:problem:" + slug;
     }
 
+    /** An answer is not larger for what was wrong with the question. */
+    private static Object shorten(Object value) {
+        return switch (value) {
+            case String text
+            when text.length() > LONGEST_TEXT ->
+                "%s... (%d characters more)".formatted(text.substring(0, LONGEST_TEXT), text.length() - LONGEST_TEXT);
+            case Map<?, ?> map -> {
+                var bounded = new LinkedHashMap<Object, Object>();
+                map.forEach((name, member) -> bounded.put(name, shorten(member)));
+                yield bounded;
+            }
+            case List<?> list ->
+                list.stream().limit(MOST_ERRORS).map(ProblemMappers::shorten).toList();
+            default -> value;
+        };
+    }
+
     private static RestResponse.ResponseBuilder<Map<String, Object>> problem(
             String type, StatusType status, String detail, UriInfo uri, Map<String, ?> members) {
         var body = new LinkedHashMap<String, Object>();
@@ -221,6 +257,7 @@ class ProblemMappers {
         body.put("detail", detail);
         body.put("instance", uri.getPath());
         members.forEach(body::putIfAbsent);
+        body.replaceAll((_, value) -> shorten(value));
         return RestResponse.ResponseBuilder.<Map<String, Object>>create(status.getStatusCode())
                 .entity(body)
                 .type(MEDIA_TYPE);

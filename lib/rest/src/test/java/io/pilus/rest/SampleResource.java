@@ -15,6 +15,7 @@ import jakarta.ws.rs.POST;
 import jakarta.ws.rs.PUT;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.core.HttpHeaders;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -44,6 +45,14 @@ public class SampleResource {
 
     @POST
     public Request echo(@NotNull @Valid Request request) {
+        return request;
+    }
+
+    /** Answers after longer than any limit of a request that is still arriving. */
+    @POST
+    @Path("patient")
+    public Request patient(@NotNull @Valid Request request) throws InterruptedException {
+        Thread.sleep(Duration.ofSeconds(8));
         return request;
     }
 

@@ -237,14 +237,19 @@ public final class Datapath {
         });
     }
 
-    /** Where connections go that found the table full. */
+    /** Where connections go that found the table full, or their endpoint's budget used up. */
     public TypedMap<Connection.Key, Connection> overflowingConnections() {
         return new TypedMap<>(map("ct_overflow_v1"), Connection.Key.LAYOUT, Connection.LAYOUT);
     }
 
-    /** How many connections have found the table full since the maps were made. */
-    public long overflowedConnections() {
-        return count("ct_overflowed_v1", 0);
+    /** How many connections have found no place in the table since the maps were made. */
+    public long overflowedConnections(Overflow why) {
+        return count("ct_overflowed_v2", why.number());
+    }
+
+    /** What each endpoint has in the table, by its number. */
+    public TypedMap<Integer, HeldConnections> heldConnections() {
+        return new TypedMap<>(map("connections_held_v1"), Layout.NUMBER, HeldConnections.LAYOUT);
     }
 
     /** How many events have waited for the agent's next look since the maps were made. */
@@ -469,7 +474,8 @@ public final class Datapath {
                 found.first(16),
                 Devices.TUNNEL_PORT,
                 config.connectionRate(),
-                config.eventRate());
+                config.eventRate(),
+                config.connectionShare());
     }
 
     /** Has the programs attached with the settings that follow from the devices. */

@@ -17,7 +17,8 @@ record DatapathConfig(
         ByteString nodeIpv6,
         int tunnelPort,
         int connectionRate,
-        int eventRate) {
+        int eventRate,
+        int connectionShare) {
 
     /** Pods' addresses travel as they are. */
     static final int NATIVE = 1;
@@ -40,6 +41,7 @@ record DatapathConfig(
             .zero("zero", 2)
             .u32("connection_rate", DatapathConfig::connectionRate)
             .u32("event_rate", DatapathConfig::eventRate)
+            .u32("connection_share", DatapathConfig::connectionShare)
             .read(r -> new DatapathConfig(
                     r.u32("host_ifindex"),
                     r.u32("overlay_ifindex"),
@@ -53,5 +55,6 @@ record DatapathConfig(
                     r.address("node_ipv6"),
                     r.u16("tunnel_port"),
                     r.u32("connection_rate"),
-                    r.u32("event_rate")));
+                    r.u32("event_rate"),
+                    r.u32("connection_share")));
 }

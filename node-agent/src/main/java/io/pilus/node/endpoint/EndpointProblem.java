@@ -8,6 +8,7 @@ import static jakarta.ws.rs.core.Response.Status.SERVICE_UNAVAILABLE;
 import io.pilus.rest.ProblemException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 
@@ -95,6 +96,14 @@ final class EndpointProblem {
     static ProblemException unknown(String containerId) {
         return new ProblemException(
                 "endpoint-unknown", NOT_FOUND, "no container '" + containerId + "' is attached on this node");
+    }
+
+    static ProblemException busy(AttachRequest request, Duration waited, int others) {
+        return new ProblemException(
+                "agent-busy",
+                SERVICE_UNAVAILABLE,
+                "container %s could not be attached within %s: as many workloads as pilus.node.attach-concurrency allows are being attached, and %d more wait; ask again, or raise that"
+                        .formatted(request.containerId(), waited, others));
     }
 
     /**

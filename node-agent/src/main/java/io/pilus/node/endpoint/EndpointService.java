@@ -28,7 +28,9 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -64,6 +66,9 @@ public class EndpointService implements Endpoints {
 
     /** Does what takes the kernel long: a virtual thread would hold its carrier all the while. */
     private final ExecutorService work;
+
+    /** One for each thread of {@link #work}, given in the order of asking. */
+    private final Semaphore turns;
 
     /** Attaches programs and writes files, beside the tasks of {@link #work}. */
     private final ExecutorService hooks;
@@ -103,6 +108,7 @@ public class EndpointService implements Endpoints {
         ThreadFactory threads =
                 Thread.ofPlatform().daemon().name("endpoints ", 0).factory();
         this.work = Executors.newFixedThreadPool(config.attachConcurrency(), threads);
+        this.turns = new Semaphore(config.attachConcurrency(), true);
         this.hooks = Executors.newFixedThreadPool(config.attachConcurrency(), threads);
         this.lastNumber = kernel.highestNumber() % NUMBERS;
         restore();
@@ -131,7 +137,7 @@ public class EndpointService implements Endpoints {
             }
             Attachment attachment = null;
             try {
-                run(() -> {
+                run(request, deadline, () -> {
                     check(request);
                     return containerId;
                 });
@@ -275,7 +281,7 @@ public class EndpointService implements Endpoints {
         if (interrupted) {
             throw EndpointProblem.abandoned(request.containerId());
         }
-        return run(() -> make(request, ready, lease));
+        return run(request, deadline, () -> make(request, ready, lease));
     }
 
     private Lease lease(
@@ -508,7 +514,29 @@ public class EndpointService implements Endpoints {
     }
 
     private <T> T run(Supplier<T> task) {
-        return join(CompletableFuture.supplyAsync(task, work));
+        turns.acquireUninterruptibly();
+        return inTurn(task);
+    }
+
+    /** Who asked has no use for it after the deadline, and those behind it have. */
+    private <T> T run(AttachRequest request, Deadline deadline, Supplier<T> task) {
+        try {
+            if (!turns.tryAcquire(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
+                throw EndpointProblem.busy(request, config.attachDeadline(), turns.getQueueLength());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw EndpointProblem.abandoned(request.containerId());
+        }
+        return inTurn(task);
+    }
+
+    private <T> T inTurn(Supplier<T> task) {
+        try {
+            return join(CompletableFuture.supplyAsync(task, work));
+        } finally {
+            turns.release();
+        }
     }
 
     /** Its result, or what it threw. An interrupted thread waits all the same: what was begun is finished. */

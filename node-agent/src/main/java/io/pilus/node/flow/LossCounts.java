@@ -5,6 +5,7 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.pilus.node.datapath.Datapath;
 import io.pilus.node.datapath.EventDelay;
+import io.pilus.node.datapath.Overflow;
 import io.pilus.node.datapath.TypedMap;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.event.Observes;
@@ -26,15 +27,18 @@ class LossCounts {
     }
 
     void register(@Observes StartupEvent event) {
-        FunctionCounter.builder("pilus.connections.overflowed", datapath, Datapath::overflowedConnections)
-                .description("new connections that found the table full")
-                .register(registry);
+        for (Overflow why : Overflow.values()) {
+            FunctionCounter.builder("pilus.connections.overflowed", datapath, from -> from.overflowedConnections(why))
+                    .description("new connections that found no place in the table")
+                    .tag("reason", label(why))
+                    .register(registry);
+        }
         fill("connections", Datapath::connections);
         fill("endpoints", Datapath::endpoints);
         for (EventDelay why : EventDelay.values()) {
             FunctionCounter.builder("pilus.events.delayed", datapath, from -> from.delayedEvents(why))
                     .description("flow events that were not told at once")
-                    .tag("reason", why.name().toLowerCase(Locale.ROOT).replace('_', '-'))
+                    .tag("reason", label(why))
                     .register(registry);
         }
     }
@@ -49,5 +53,9 @@ class LossCounts {
                 .tag("map", map)
                 .description("entries of the datapath's maps")
                 .register(registry);
+    }
+
+    private static String label(Enum<?> reason) {
+        return reason.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 }

@@ -27,6 +27,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
@@ -373,6 +374,42 @@ class EndpointServiceIT {
                 .isInstanceOf(CompletionException.class)
                 .hasRootCauseMessage("container c1 was detached while it waited to be attached");
         assertNothingLeft(agent);
+    }
+
+    @Test
+    void whoWaitsTooLongForATurnIsToldAndKeepsNobodyFromTheirs() throws Exception {
+        var inside = new CountDownLatch(1);
+        var release = new CompletableFuture<Void>();
+        var agent = new TestAgent(
+                node,
+                kernel -> new HookedKernel(kernel, step -> {
+                    if (step == Step.ADMITTING) {
+                        inside.countDown();
+                        release.join();
+                    }
+                }),
+                BLOCKS,
+                "attach-concurrency",
+                "1",
+                "attach-deadline",
+                "PT1S");
+        TestPod one = pod();
+        TestPod two = pod();
+        CompletableFuture<EndpointService.Outcome> first =
+                CompletableFuture.supplyAsync(() -> agent.endpoints.attach(request("c1", one)));
+        inside.await();
+
+        var second = CompletableFuture.supplyAsync(() -> agent.endpoints.attach(request("c2", two)));
+        assertThatThrownBy(() -> second.get(1, TimeUnit.MINUTES))
+                .cause()
+                .isInstanceOfSatisfying(
+                        ProblemException.class,
+                        problem -> assertThat(problem.type()).isEqualTo("urn:pilus:problem:agent-busy"))
+                .hasMessageContaining("within PT1S");
+
+        release.complete(null);
+        assertThat(first.get().repeated()).isFalse();
+        assertThat(agent.endpoints.attach(request("c2", two)).repeated()).isFalse();
     }
 
     @Test

@@ -6,6 +6,7 @@ import com.google.protobuf.ByteString;
 import io.pilus.contract.Prefixes;
 import io.pilus.node.datapath.Connection;
 import io.pilus.node.datapath.Datapath;
+import io.pilus.node.datapath.HeldConnections;
 import io.pilus.node.datapath.MapsFixture;
 import io.pilus.node.datapath.TypedMap;
 import io.pilus.node.testing.TestNode;
@@ -29,6 +30,7 @@ class ConnectionSweeperIT {
 
     private final TestNode node = new TestNode();
     private final Datapath datapath = node.datapath();
+    private final FixedEndpoints endpoints = new FixedEndpoints();
 
     /**
      * A connection for which no packet has come for so long.
@@ -65,7 +67,7 @@ class ConnectionSweeperIT {
             tables.add(datapath.overflowingConnections());
             tables.forEach(ConnectionSweeperIT::fill);
 
-            int removed = new ConnectionSweeper(datapath).sweep();
+            int removed = new ConnectionSweeper(datapath, endpoints).sweep();
 
             Set<Case> staying = CASES.stream().filter(one -> !one.over()).collect(Collectors.toSet());
             assertThat(tables).allSatisfy(table -> assertThat(cases(table)).isEqualTo(staying));
@@ -78,8 +80,31 @@ class ConnectionSweeperIT {
         assertThat(datapath.drainingConnections()).isEmpty();
         fill(datapath.connections());
 
-        assertThat(new ConnectionSweeper(datapath).sweep())
+        assertThat(new ConnectionSweeper(datapath, endpoints).sweep())
                 .isEqualTo((int) CASES.stream().filter(Case::over).count());
+    }
+
+    @Test
+    void whatAWorkloadHoldsOfTheTableIsCountedAnew() {
+        ByteString outside = Prefixes.parseAddress("198.51.100.1");
+        endpoints.add(7, A);
+        endpoints.add(8, B);
+        int now = (int) (System.nanoTime() >> 30);
+        var live = new Connection(0, 0, 300, 301, now, 0, 1, 0, 100, 0);
+        var byHigh = new Connection(0, 0, 300, 301, now, Connection.OPENED_BY_HIGH, 1, 0, 100, 0);
+        var over = new Connection(0, 0, 300, 301, now - 100, 0, 1, 0, 100, 0);
+        for (int port = 0; port < 10; port++) {
+            datapath.connections().put(new Connection.Key(A, outside, port, 80, UDP, 0), live);
+            datapath.connections().put(new Connection.Key(A, B, port, 80, UDP, 0), port < 4 ? live : byHigh);
+            datapath.connections().put(new Connection.Key(B, outside, port, 80, UDP, 0), port < 7 ? byHigh : over);
+            datapath.overflowingConnections().put(new Connection.Key(A, outside, port, 90, UDP, 0), live);
+        }
+        datapath.heldConnections().put(7, new HeldConnections(60_000, 60_000));
+
+        new ConnectionSweeper(datapath, endpoints).sweep();
+
+        assertThat(datapath.heldConnections().get(7)).contains(new HeldConnections(14, 0));
+        assertThat(datapath.heldConnections().get(8)).contains(new HeldConnections(6, 7));
     }
 
     private static void fill(TypedMap<Connection.Key, Connection> table) {

@@ -1,5 +1,6 @@
 package io.pilus.node.flow;
 
+import com.google.protobuf.ByteString;
 import io.pilus.node.endpoint.Attachment;
 import io.pilus.node.endpoint.Endpoints;
 import java.util.ArrayList;
@@ -11,7 +12,7 @@ final class FixedEndpoints implements Endpoints {
 
     private final List<Attachment> all = new ArrayList<>();
 
-    void add(int number) {
+    void add(int number, ByteString... addresses) {
         all.add(new Attachment(
                 "uid-" + number,
                 "shop",
@@ -22,7 +23,7 @@ final class FixedEndpoints implements Endpoints {
                 "pl" + number,
                 1000 + number,
                 number,
-                List.of(),
+                List.of(addresses),
                 "default",
                 300,
                 1,

@@ -90,7 +90,8 @@ class AgentStatusIT {
 
     @Test
     void metricsTellWhatWasCountedAndWhatThereWasNoRoomFor() {
-        datapath.map("ct_overflowed_v1").update(u32(0), u64(3));
+        datapath.map("ct_overflowed_v2").update(u32(0), u64(3));
+        datapath.map("ct_overflowed_v2").update(u32(1), u64(2));
         datapath.map("events_lost_v1").update(u32(0), u64(7));
         datapath.map("events_lost_v1").update(u32(1), u64(5));
         BpfMap verdicts = datapath.map("verdicts_v1");
@@ -108,7 +109,8 @@ class AgentStatusIT {
                     .toList();
             assertThat(lines)
                     .contains(
-                            "pilus_connections_overflowed_total 3.0",
+                            "pilus_connections_overflowed_total{reason=\"table-full\"} 3.0",
+                            "pilus_connections_overflowed_total{reason=\"over-budget\"} 2.0",
                             "pilus_events_delayed_total{reason=\"over-budget\"} 7.0",
                             "pilus_events_delayed_total{reason=\"ring-full\"} 5.0",
                             "pilus_node_endpoints 0.0",
