@@ -109,13 +109,16 @@ class MapGrowthIT {
             assertThat(conversations.lost()).isEmpty();
         }
         CaseBook.open()
-                .write(FaultCase.of(Chapter.GROWTH, "a map that only the agent writes is full: " + name)
-                        .done("one more than its %,d entries, while 10 conversations go on and another thread writes"
-                                .formatted(capacity))
-                        .times(1)
-                        .lost("no answer, no entry")
-                        .guard("nobody writes from the first copied entry until the last program reads the copy; taken out, this still"
-                                + " passed for four maps of four, as who adds to a full map waits for its growth anyway"));
+                .write(
+                        FaultCase.of(Chapter.GROWTH, "a map that only the agent writes is full: " + name)
+                                .done(
+                                        "one more than its %,d entries, while 10 conversations go on and another thread writes"
+                                                .formatted(capacity))
+                                .times(1)
+                                .lost("no answer, no entry")
+                                .guard(
+                                        "nobody writes from the first copied entry until the last program reads the copy; taken out, this still"
+                                                + " passed for four maps of four, as who adds to a full map waits for its growth anyway"));
     }
 
     @Test

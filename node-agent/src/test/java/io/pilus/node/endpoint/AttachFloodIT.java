@@ -77,9 +77,7 @@ class AttachFloodIT {
                         "attached already", PODS * (REPEATED - 1),
                         "urn:pilus:problem:not-ready", OTHERS,
                         "urn:pilus:problem:no-network-namespace", OTHERS));
-        assertThat(threads() - threads)
-                .as("threads that work in the kernel")
-                .isLessThanOrEqualTo(THREADS);
+        assertThat(threads() - threads).as("threads that work in the kernel").isLessThanOrEqualTo(THREADS);
         assertThat(agent.endpoints.all()).hasSize(PODS);
         assertThat(agent.leases.leases()).hasSize(PODS);
         assertThat(agent.held).hasSize(PODS);
@@ -98,15 +96,17 @@ class AttachFloodIT {
         assertThat(node.netlink().links()).noneMatch(link -> PodInterface.isHostName(link.name()));
         assertThat(openFiles()).as("open files").isLessThan(files + 20);
         CaseBook.open()
-                .write(FaultCase.of(Chapter.FLOODS, "5,000 attach requests at once")
-                        .done(
-                                "to the agent's part that attaches, on the real kernel: 100 pods ten times each, 2,000 whose workload nobody "
-                                        + "assigned, 2,000 without a namespace")
-                        .times(requests.size())
-                        .lost("nothing: each was answered, each pod attached once, by at most " + THREADS
-                                + " threads; after detaching no device, pin, lease, map entry or file is left")
-                        .guard("turns in the order of asking, until the request's deadline: with as many threads as requests, 225 "
-                                + "worked in the kernel at once; without the deadline, who had waited too long got no answer"));
+                .write(
+                        FaultCase.of(Chapter.FLOODS, "5,000 attach requests at once")
+                                .done(
+                                        "to the agent's part that attaches, on the real kernel: 100 pods ten times each, 2,000 whose workload nobody "
+                                                + "assigned, 2,000 without a namespace")
+                                .times(requests.size())
+                                .lost("nothing: each was answered, each pod attached once, by at most " + THREADS
+                                        + " threads; after detaching no device, pin, lease, map entry or file is left")
+                                .guard(
+                                        "turns in the order of asking, until the request's deadline: with as many threads as requests, 225 "
+                                                + "worked in the kernel at once; without the deadline, who had waited too long got no answer"));
     }
 
     private static Map<String, Integer> attachAll(TestAgent agent, List<AttachRequest> requests) throws Exception {

@@ -8,6 +8,7 @@ import io.pilus.libbpf.BpfMap;
 import io.pilus.node.NodeConfig;
 import io.pilus.node.datapath.Connection;
 import io.pilus.node.datapath.Datapath;
+import io.pilus.node.datapath.Overflow;
 import io.pilus.node.datapath.TypedMap;
 import io.pilus.node.endpoint.TestAgent;
 import io.pilus.node.testing.Conversations;
@@ -99,7 +100,7 @@ class ConnectionGrowthIT {
             assertThat(table.count())
                     .isGreaterThan(13_000)
                     .isEqualTo(table.entries().size());
-            assertThat(agent.datapath().overflowedConnections()).isZero();
+            assertThat(agent.datapath().overflowedConnections(Overflow.TABLE_FULL)).isZero();
             await().atMost(LONG).until(() -> isGone(old));
             conversations.end();
             long rounds = conversations.rounds();
