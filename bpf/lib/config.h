@@ -38,6 +38,11 @@ struct pilus_config {
 
 const volatile struct pilus_config pilus_config;
 
+static __always_inline bool forward_is_tunnelled(void)
+{
+	return !(pilus_config.flags & PILUS_CONFIG_NATIVE);
+}
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define min(a, b) ((a) < (b) ? (a) : (b))

@@ -476,13 +476,13 @@ static __always_inline int ct_verdict(struct __sk_buff *skb, struct packet *p)
 	 * leave to ask */
 	if (unlikely(ct_is_icmp(p) && as_reply != ct_is_echo_reply(p)))
 		return ct_new(skb);
-	/* a packet told who its sender is before its endpoint was known here:
-	 * then the answer is for the same */
-	if (!p->source_identity)
-		p->source_identity = as_reply ? entry->receiver : entry->opener;
-	if (!p->destination_identity)
-		p->destination_identity =
-			as_reply ? entry->opener : entry->receiver;
+	/*
+	 * A tunnelled packet told who its sender is before its endpoint was
+	 * known here: then the answer is for the same. Nobody else is who had
+	 * this connection: the address may have been given again.
+	 */
+	if (!p->destination_identity && as_reply && forward_is_tunnelled())
+		p->destination_identity = entry->opener;
 	opener = as_reply ? p->destination_identity : p->source_identity;
 	receiver = as_reply ? p->source_identity : p->destination_identity;
 	opener_slot = as_reply ? p->destination_slot : p->source_slot;

@@ -114,11 +114,6 @@ static __noinline int forward_natively(struct __sk_buff *skb,
 				  sizeof(hop), 0);
 }
 
-static __always_inline bool forward_is_tunnelled(void)
-{
-	return !(pilus_config.flags & PILUS_CONFIG_NATIVE);
-}
-
 /**
  * forward_to_node() - to another node, for a pod or the node itself there
  * @node:	its address underneath

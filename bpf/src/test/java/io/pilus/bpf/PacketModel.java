@@ -585,8 +585,9 @@ final class PacketModel {
         }
         Party opener = asReply ? to : from;
         Party receiver = asReply ? from : to;
-        opener = named(opener, known.opener);
-        receiver = named(receiver, known.receiver);
+        if (asReply && world.tunnelled) {
+            opener = named(opener, known.opener);
+        }
         if (opener.identity != known.opener
                 || receiver.identity != known.receiver
                 || !stands(known.egress, opener.slot)
@@ -610,7 +611,7 @@ final class PacketModel {
         return true;
     }
 
-    /** Who is not known yet is whoever the connection was opened with. */
+    /** Who is not known yet is who said so when the connection was opened: a tunnelled packet tells. */
     private static Party named(Party party, int identity) {
         return party.identity != 0
                 ? party

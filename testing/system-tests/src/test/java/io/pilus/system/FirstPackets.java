@@ -371,7 +371,8 @@ abstract class FirstPackets {
                         "attaching waits for the identity's own policy: with a missing one taken for an empty list, the second round let 202 packets in");
     }
 
-    void checkAnAddressThatIsGivenAgain() {
+    @Test
+    void anAddressThatIsGivenAgainIsJudgedAsWhoHasItNow() {
         apply(ONLY_FROM_A);
         apply(LOCKED);
         lab().rest(Service.IPAM).put("/v1/pools/tiny", TINY).orThrow();
