@@ -362,7 +362,7 @@ final class Datapath implements AutoCloseable {
                 .putShort((short) 0)
                 .putInt(rate)
                 .putInt(1000)
-                .putInt(CONNECTION_SHARE)
+                .putInt(rate == 0 ? 0 : CONNECTION_SHARE)
                 .array();
     }
 
