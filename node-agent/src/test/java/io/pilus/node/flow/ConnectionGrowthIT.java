@@ -100,7 +100,8 @@ class ConnectionGrowthIT {
             assertThat(table.count())
                     .isGreaterThan(13_000)
                     .isEqualTo(table.entries().size());
-            assertThat(agent.datapath().overflowedConnections(Overflow.TABLE_FULL)).isZero();
+            assertThat(agent.datapath().overflowedConnections(Overflow.TABLE_FULL))
+                    .isZero();
             await().atMost(LONG).until(() -> isGone(old));
             conversations.end();
             long rounds = conversations.rounds();

@@ -36,6 +36,10 @@ class ControlPlaneIT {
     private static final int ROUNDS = Integer.getInteger("pilus.faults.rounds", 4);
     private static final int BURST = 40;
 
+    private static final String TERM =
+            "a leader works only within its lease by its own clock, and each of its transactions compares its term; with the"
+                    + " comparison alone taken out, five rounds showed no harm";
+
     private final Random random = new Random();
 
     @SuppressWarnings("NullAway.Init")
@@ -104,7 +108,7 @@ class ControlPlaneIT {
                         .done(BURST + " documents written each time; " + losses.tried())
                         .times(ROUNDS)
                         .lost(losses.text() + "; what a fresh leader compiled was what stood there")
-                        .guard("every transaction of a leader compares its term"));
+                        .guard(TERM));
         for (int i = 1; i < BURST; i++) {
             lab.rest(Service.POLICY)
                     .delete("/v1/documents/NetworkPolicy/f/burst-" + i)
@@ -149,7 +153,7 @@ class ControlPlaneIT {
                         .done(pods + " pods came and went; " + losses.tried())
                         .times(2L * ROUNDS)
                         .lost(losses.text() + "; published endpoints were those attached each time")
-                        .guard("every transaction of a leader compares its term"));
+                        .guard(TERM));
     }
 
     @Test
@@ -189,7 +193,7 @@ class ControlPlaneIT {
                         .done(blocks + " blocks granted to two nodes")
                         .times(ROUNDS)
                         .lost("nothing: each block has one owner, who has its copy")
-                        .guard("every transaction of a leader compares its term"));
+                        .guard(TERM));
     }
 
     @Test
@@ -221,7 +225,7 @@ class ControlPlaneIT {
                                 + " pods came and went; " + 4 * ROUNDS + " policy changes")
                         .times(2L * ROUNDS)
                         .lost(losses.text())
-                        .guard("leadership and liveness are taken up again"));
+                        .guard("leadership and liveness are campaigned for again; not taken out"));
     }
 
     @Test
@@ -265,7 +269,7 @@ class ControlPlaneIT {
                         .done("not a byte left; " + losses.tried())
                         .times(1)
                         .lost(losses.text() + "; " + kept + " documents accepted and all there afterwards, then 503")
-                        .guard("a write is answered when etcd has it"));
+                        .guard("a write is answered when etcd has it; not taken out"));
     }
 
     @Test
@@ -302,7 +306,7 @@ class ControlPlaneIT {
                         .done("not a byte left; the agent killed and started so; " + losses.tried())
                         .times(1)
                         .lost(losses.text() + "; policy changes were enforced, a pod was refused with the reason")
-                        .guard("what is not on disk is not answered"));
+                        .guard("an agent answers what is on its disk; not taken out, but the reason was 'see the log' before"));
     }
 
     @Test
@@ -342,7 +346,7 @@ class ControlPlaneIT {
                                 + " pods came and went")
                         .times(2L * done)
                         .lost(losses.text())
-                        .guard("what must not depend on the wall clock counts from boot"));
+                        .guard("terms, leases and lifetimes of connections count from boot; not taken out"));
     }
 
     /** Stops the leader while the work goes on by a standby's REST, waits until another leads, and resumes it. */

@@ -157,7 +157,7 @@ class OutagesIT {
                         .done(losses.tried() + "; one policy changed meanwhile")
                         .times(1)
                         .lost(losses.text())
-                        .guard("after a compaction the agent lists, and takes away what is not there any more"));
+                        .guard("after a compaction the agent lists, and takes away what is not there any more; not taken out"));
     }
 
     @Test
@@ -182,7 +182,7 @@ class OutagesIT {
                         .done("agent, pods, devices, programs and maps gone; pods attached again before etcd was back")
                         .times(1)
                         .lost("nothing: policed as before, from the disk")
-                        .guard("the agent keeps its last state on disk"));
+                        .guard("the agent keeps its last state on disk; without it no pod could be attached within two minutes"));
     }
 
     /** How often the agent's channels have listed. */
@@ -210,8 +210,10 @@ class OutagesIT {
 
     private static String guard(Part part) {
         return switch (part) {
-            case AGENT_OF_THE_SENDING_NODE, AGENT_OF_THE_RECEIVING_NODE, ALL -> "programs and maps are pinned";
-            case IDENTITY_SERVICE, POLICY_SERVICE, IPAM_SERVICE, ETCD -> "agents act on what they know";
+            case AGENT_OF_THE_SENDING_NODE, AGENT_OF_THE_RECEIVING_NODE, ALL -> "programs and maps are pinned; with links that were not, 2,459 of 7,020 messages and 211 of 334 connections were lost while"
+                        + " the agent of the receiving node was dead";
+            case IDENTITY_SERVICE, POLICY_SERVICE, IPAM_SERVICE, ETCD -> "no packet and no attachment asks a service, as agents keep on disk what they know; with that forgotten at its start, an"
+                        + " agent attached no pod within two minutes while etcd was away";
         };
     }
 

@@ -498,8 +498,8 @@ final class AddressWorld {
         if (change.value() == null) {
             return;
         }
-        String node =
-                parse(change.value(), io.pilus.contract.v1.BlockOwner.parser()).getNode();
+        var owner = parse(change.value(), io.pilus.contract.v1.BlockOwner.parser());
+        String node = owner.getNode();
         if (before != null && !before.isEmpty() && !node.isEmpty() && !before.equals(node)) {
             throw new AssertionError("block " + block + " went from " + before + " to " + node + " at once");
         }
@@ -513,7 +513,7 @@ final class AddressWorld {
             }));
         }
         if (node.isEmpty()) {
-            restingSince.put(block, clock.instant());
+            restingSince.put(block, Instant.ofEpochMilli(owner.getRestingSinceEpochMs()));
         } else {
             Instant since = restingSince.remove(block);
             if (since != null && since.plus(REST).isAfter(clock.instant())) {

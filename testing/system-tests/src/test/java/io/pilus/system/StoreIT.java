@@ -36,6 +36,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -360,7 +361,7 @@ class StoreIT {
         final Set<String> vanished = new TreeSet<>();
         final AtomicInteger samples = new AtomicInteger();
         final AtomicInteger passed = new AtomicInteger();
-        private final Map<String, Set<String>> before = entries();
+        private final Map<String, Set<String>> before = settled();
         private final Thread thread = Thread.ofPlatform().start(this::look);
         private volatile boolean ended;
 
@@ -377,6 +378,16 @@ class StoreIT {
                     passed.incrementAndGet();
                 }
             }
+        }
+
+        /** Without the tables of an earlier policy, which stay for a moment. */
+        private Map<String, Set<String>> settled() {
+            var last = new AtomicReference<>(entries());
+            await().atMost(LONG).pollInterval(Duration.ofSeconds(1)).until(() -> {
+                Map<String, Set<String>> now = entries();
+                return last.getAndSet(now).equals(now);
+            });
+            return last.get();
         }
 
         private Map<String, Set<String>> entries() {
