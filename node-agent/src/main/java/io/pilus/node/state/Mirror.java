@@ -198,10 +198,16 @@ final class Mirror implements Closeable {
         return Optional.of(take(update));
     }
 
-    /** Forces to the disk what is written. */
+    /** Forces to the disk what is written. Some time after the disk has failed, all is written again, also when nothing changes. */
     void force() {
+        StoreId known = store;
         try {
-            log.force();
+            if (diskFailure == null) {
+                log.force();
+            } else if (known != null && restored == null && !clock.instant().isBefore(diskRetry)) {
+                log.snapshot(known, revision, entries.values());
+                diskFailure = null;
+            }
         } catch (IOException e) {
             failed(e);
         }

@@ -5,10 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import io.pilus.etcd.StoreId;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -183,6 +189,28 @@ class MirrorTest {
             assertThat(mirror.entries()).containsOnlyKeys("/a", "/b");
             assertThat(mirror.replace(KNOWN, 10, List.of())).isEmpty();
             assertThat(mirror.entries()).containsOnlyKeys("/a", "/b");
+        }
+    }
+
+    @Test
+    void whatAFullDiskDidNotTakeIsWrittenWhenItHasRoomAgainAlsoIfNothingChanges() throws IOException {
+        var now = new AtomicReference<>(Instant.EPOCH);
+        InstantSource clock = now::get;
+        Path obstacle = directory.resolve("cluster.state.new");
+        try (Mirror mirror = Mirror.open("the state", directory.resolve("cluster.state"), clock.withZone(ZoneOffset.UTC))) {
+            Files.createDirectory(obstacle);
+            mirror.replace(KNOWN, 10, List.of(entry("/a", 3)));
+            mirror.force();
+            assertThat(mirror.diskFailure()).isPresent();
+
+            Files.delete(obstacle);
+            now.set(Instant.EPOCH.plus(Duration.ofMinutes(1)));
+            mirror.force();
+
+            assertThat(mirror.diskFailure()).isEmpty();
+        }
+        try (Mirror mirror = open()) {
+            assertThat(mirror.entries()).containsOnlyKeys("/a");
         }
     }
 

@@ -46,7 +46,10 @@ public final class Churn {
         this.server = server;
         this.port = port;
         this.friendly = friendly;
-        this.scheduling = Repetition.start("scheduler of " + node, PAUSE, this::schedule);
+        for (int round = 0; round < AHEAD; round++) {
+            schedule(round);
+        }
+        this.scheduling = Repetition.start("scheduler of " + node, PAUSE, round -> schedule(AHEAD + round));
         this.running = Repetition.start("churn on " + node, PAUSE, _ -> runOne());
     }
 

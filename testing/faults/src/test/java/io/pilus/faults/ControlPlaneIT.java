@@ -302,11 +302,14 @@ class ControlPlaneIT {
         assertThat(losses).as(losses.toString()).returns(true, Losses::none);
         assertThat(said).contains("has room and is writable");
         CaseBook.open()
-                .write(FaultCase.of(Chapter.OUTAGES, "an agent's disk full")
-                        .done("not a byte left; the agent killed and started so; " + losses.tried())
-                        .times(1)
-                        .lost(losses.text() + "; policy changes were enforced, a pod was refused with the reason")
-                        .guard("an agent answers what is on its disk; not taken out, but the reason was 'see the log' before"));
+                .write(
+                        FaultCase.of(Chapter.OUTAGES, "an agent's disk full")
+                                .done("not a byte left; the agent killed and started so; " + losses.tried())
+                                .times(1)
+                                .lost(losses.text()
+                                        + "; policy changes were enforced, a pod was refused with the reason")
+                                .guard(
+                                        "an agent answers what is on its disk; not taken out, but the reason was 'see the log' before"));
     }
 
     @Test

@@ -153,11 +153,13 @@ class OutagesIT {
             assertThat(listings(node)).isGreaterThanOrEqualTo(before);
         }
         CaseBook.open()
-                .write(FaultCase.of(Chapter.OUTAGES, "etcd compacted while an agent was " + outage.text())
-                        .done(losses.tried() + "; one policy changed meanwhile")
-                        .times(1)
-                        .lost(losses.text())
-                        .guard("after a compaction the agent lists, and takes away what is not there any more; not taken out"));
+                .write(
+                        FaultCase.of(Chapter.OUTAGES, "etcd compacted while an agent was " + outage.text())
+                                .done(losses.tried() + "; one policy changed meanwhile")
+                                .times(1)
+                                .lost(losses.text())
+                                .guard(
+                                        "after a compaction the agent lists, and takes away what is not there any more; not taken out"));
     }
 
     @Test
@@ -178,11 +180,14 @@ class OutagesIT {
         assertThat(friend.answered()).as("friend: " + friend).isTrue();
         assertThat(stranger.answered()).as("stranger: " + stranger).isFalse();
         CaseBook.open()
-                .write(FaultCase.of(Chapter.OUTAGES, "a node rebooted, its BPF file system empty, etcd back last")
-                        .done("agent, pods, devices, programs and maps gone; pods attached again before etcd was back")
-                        .times(1)
-                        .lost("nothing: policed as before, from the disk")
-                        .guard("the agent keeps its last state on disk; without it no pod could be attached within two minutes"));
+                .write(
+                        FaultCase.of(Chapter.OUTAGES, "a node rebooted, its BPF file system empty, etcd back last")
+                                .done(
+                                        "agent, pods, devices, programs and maps gone; pods attached again before etcd was back")
+                                .times(1)
+                                .lost("nothing: policed as before, from the disk")
+                                .guard(
+                                        "the agent keeps its last state on disk; without it no pod could be attached within two minutes"));
     }
 
     /** How often the agent's channels have listed. */
@@ -210,9 +215,11 @@ class OutagesIT {
 
     private static String guard(Part part) {
         return switch (part) {
-            case AGENT_OF_THE_SENDING_NODE, AGENT_OF_THE_RECEIVING_NODE, ALL -> "programs and maps are pinned; with links that were not, 2,459 of 7,020 messages and 211 of 334 connections were lost while"
+            case AGENT_OF_THE_SENDING_NODE, AGENT_OF_THE_RECEIVING_NODE, ALL ->
+                "programs and maps are pinned; with links that were not, 2,459 of 7,020 messages and 211 of 334 connections were lost while"
                         + " the agent of the receiving node was dead";
-            case IDENTITY_SERVICE, POLICY_SERVICE, IPAM_SERVICE, ETCD -> "no packet and no attachment asks a service, as agents keep on disk what they know; with that forgotten at its start, an"
+            case IDENTITY_SERVICE, POLICY_SERVICE, IPAM_SERVICE, ETCD ->
+                "no packet and no attachment asks a service, as agents keep on disk what they know; with that forgotten at its start, an"
                         + " agent attached no pod within two minutes while etcd was away";
         };
     }

@@ -856,7 +856,7 @@ public final class Lab implements AutoCloseable {
         }
     }
 
-    private void writeState() {
+    private synchronized void writeState() {
         List<LabState.NodeState> nodeStates = nodes.values().stream()
                 .map(node -> new LabState.NodeState(
                         node.name(),
