@@ -197,7 +197,8 @@ class MirrorTest {
         var now = new AtomicReference<>(Instant.EPOCH);
         InstantSource clock = now::get;
         Path obstacle = directory.resolve("cluster.state.new");
-        try (Mirror mirror = Mirror.open("the state", directory.resolve("cluster.state"), clock.withZone(ZoneOffset.UTC))) {
+        try (Mirror mirror =
+                Mirror.open("the state", directory.resolve("cluster.state"), clock.withZone(ZoneOffset.UTC))) {
             Files.createDirectory(obstacle);
             mirror.replace(KNOWN, 10, List.of(entry("/a", 3)));
             mirror.force();
