@@ -137,6 +137,7 @@ public final class Lab implements AutoCloseable {
             for (Service service : Service.values()) {
                 services.put(service, Daemon.noted(notes.resolve(service.module())));
             }
+            StoreBackup.check(backup);
             progress.say("stopping services and etcd");
             StoreBackup.Restored restored =
                     restore(directory, etcd, List.copyOf(services.values()), Daemon::endRecorded, backup);
