@@ -1,8 +1,6 @@
 package io.pilus.identity;
 
-import io.pilus.contract.Keys;
 import io.pilus.etcd.EpochStore;
-import io.pilus.etcd.EtcdStore;
 import io.pilus.etcd.StoreId;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.Optional;
@@ -12,12 +10,10 @@ import java.util.Optional;
 public class RestoreGate {
 
     private final EpochStore epochs;
-    private final EtcdStore store;
     private volatile boolean open;
 
-    public RestoreGate(EpochStore epochs, EtcdStore store) {
+    public RestoreGate(EpochStore epochs) {
         this.epochs = epochs;
-        this.store = store;
     }
 
     /**
@@ -35,11 +31,7 @@ public class RestoreGate {
         if (epoch.isEmpty()) {
             return true;
         }
-        long restores = epoch.get().restores();
-        open = restores == 0
-                || store.get(Keys.CLUSTER_ADOPTED)
-                        .filter(adopted -> adopted.value().getRestores() == restores)
-                        .isPresent();
+        open = epochs.isAdopted(epoch.get());
         return open;
     }
 }

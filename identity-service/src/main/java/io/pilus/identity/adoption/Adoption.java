@@ -91,9 +91,7 @@ public class Adoption {
             return true;
         }
         long restores = epoch.get().restores();
-        boolean complete = store.get(Keys.CLUSTER_ADOPTED)
-                .filter(adopted -> adopted.value().getRestores() == restores)
-                .isPresent();
+        boolean complete = epochs.isAdopted(epoch.get());
         Map<String, Seen<AdoptionReport>> reports = new TreeMap<>(view.reports());
         reports.values().removeIf(report -> report.value().getRestores() != restores);
         if (complete && reports.isEmpty()) {

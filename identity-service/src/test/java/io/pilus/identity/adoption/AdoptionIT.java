@@ -112,7 +112,7 @@ class AdoptionIT {
 
     @Test
     void nothingIsNumberedBeforeEveryRegisteredNodeHasReportedAndAllOfThatIsThere() {
-        var gate = new RestoreGate(epochs, store);
+        var gate = new RestoreGate(epochs);
         report("a", web(300));
 
         assertThat(round()).isFalse();
@@ -299,7 +299,7 @@ class AdoptionIT {
         assertThat(round()).isTrue();
 
         assertThat(store.get(Keys.CLUSTER_ADOPTED)).isEmpty();
-        new RestoreGate(epochs, store).require();
+        new RestoreGate(epochs).require();
     }
 
     private boolean round() {

@@ -64,7 +64,7 @@ class WorkloadsUnderLoadIT {
                     new LabelFilter(config),
                     floor,
                     new GroupCommit(own, floor),
-                    new RestoreGate(new EpochStore(client, own, Configs.etcd(etcd)), own),
+                    new RestoreGate(new EpochStore(client, own, Configs.etcd(etcd))),
                     config));
         }
         store = new EtcdStore(clients.getFirst(), Configs.etcd(etcd));

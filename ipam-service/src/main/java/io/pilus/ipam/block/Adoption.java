@@ -86,9 +86,7 @@ public class Adoption {
             return true;
         }
         long restores = epoch.get().restores();
-        boolean complete = store.get(Keys.CLUSTER_ADOPTED)
-                .filter(adopted -> adopted.value().getRestores() == restores)
-                .isPresent();
+        boolean complete = epochs.isAdopted(epoch.get());
         Map<String, AdoptionReport> current = new TreeMap<>(reports);
         current.values().removeIf(report -> report.getRestores() != restores);
         Map<String, String> found = new TreeMap<>();

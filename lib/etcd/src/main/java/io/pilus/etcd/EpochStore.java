@@ -60,6 +60,18 @@ public class EpochStore {
     }
 
     /**
+     * Whether all that nodes have is in this store again since it was restored last; also when it never was.
+     *
+     * @throws EtcdUnavailableException when etcd does not answer
+     */
+    public boolean isAdopted(StoreId id) {
+        return id.restores() == 0
+                || store.get(Keys.CLUSTER_ADOPTED)
+                        .filter(adopted -> adopted.value().getRestores() == id.restores())
+                        .isPresent();
+    }
+
+    /**
      * Counts a restore, after a backup has been put back.
      *
      * @throws IllegalStateException when the store has no id, or somebody else counted at the same time

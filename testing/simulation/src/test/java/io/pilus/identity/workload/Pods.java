@@ -28,7 +28,7 @@ public final class Pods {
                 new LabelFilter(config),
                 floor,
                 new GroupCommit(store, floor),
-                new RestoreGate(epochs, store),
+                new RestoreGate(epochs),
                 config,
                 uids);
     }
