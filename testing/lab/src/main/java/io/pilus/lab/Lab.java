@@ -120,7 +120,7 @@ public final class Lab implements AutoCloseable {
         List<Daemon> services = config.services().stream()
                 .flatMap(service -> replicas(service).stream())
                 .toList();
-        StoreBackup.Restored restored = restore(directory, etcd(), services, Daemon::kill, backup);
+        StoreBackup.Restored restored = restore(directory, etcd(), services, Daemon::kill, backup, config.progress());
         awaitEtcd();
         services.forEach(Daemon::start);
         config.services().forEach(this::awaitReady);
@@ -137,11 +137,8 @@ public final class Lab implements AutoCloseable {
             for (Service service : Service.values()) {
                 services.put(service, Daemon.noted(notes.resolve(service.module())));
             }
-            StoreBackup.check(backup);
-            progress.say("stopping services and etcd");
             StoreBackup.Restored restored =
-                    restore(directory, etcd, List.copyOf(services.values()), Daemon::endRecorded, backup);
-            progress.say("starting etcd on the backup");
+                    restore(directory, etcd, List.copyOf(services.values()), Daemon::endRecorded, backup, progress);
             new Readiness(etcd, Rest.at(lab.etcd()), "/readyz", progress).await();
             services.values().forEach(Daemon::start);
             services.forEach((service, daemon) ->
@@ -154,8 +151,9 @@ public final class Lab implements AutoCloseable {
 
     /** The services first: none shall see another store than the one that it knows. Whatever comes of it, etcd runs afterwards. */
     private static StoreBackup.Restored restore(
-            Path directory, Daemon etcd, List<Daemon> services, Consumer<Daemon> end, Path backup) {
+            Path directory, Daemon etcd, List<Daemon> services, Consumer<Daemon> end, Path backup, Progress progress) {
         StoreBackup.check(backup);
+        progress.say("stopping services and etcd");
         services.forEach(end);
         end.accept(etcd);
         try {
@@ -165,6 +163,7 @@ public final class Lab implements AutoCloseable {
             services.forEach(Daemon::start);
             throw e;
         } finally {
+            progress.say("starting etcd");
             etcd.start();
         }
     }
@@ -249,9 +248,7 @@ public final class Lab implements AutoCloseable {
 
     /** Runs etcdctl on the lab's etcd. */
     public String etcdctl(String... arguments) {
-        List<String> all = new ArrayList<>(List.of(EtcdBinary.tool("etcdctl").toString(), "--endpoints=" + etcdUri()));
-        all.addAll(List.of(arguments));
-        return Tool.run(all);
+        return Tool.run(StoreBackup.etcdctl(etcdUri().toString(), arguments));
     }
 
     /** The process of a service, or of etcd. */

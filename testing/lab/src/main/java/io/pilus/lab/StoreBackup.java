@@ -249,7 +249,7 @@ public final class StoreBackup {
         return Optional.empty();
     }
 
-    private static List<String> etcdctl(String endpoints, String... arguments) {
+    static List<String> etcdctl(String endpoints, String... arguments) {
         List<String> command =
                 new ArrayList<>(List.of(EtcdBinary.tool("etcdctl").toString(), "--endpoints=" + endpoints));
         command.addAll(List.of(arguments));
