@@ -35,6 +35,7 @@ class ControlPlaneIT {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
     private static final int ROUNDS = Integer.getInteger("pilus.faults.rounds", 4);
     private static final int BURST = 40;
+    private static final String NODES = "/pilus/v1/nodes/";
 
     private static final String TERM =
             "a leader works only within its lease by its own clock, and each of its transactions compares its term; with the"
@@ -83,9 +84,9 @@ class ControlPlaneIT {
         Losses losses = traffic.stop();
 
         // a new leader compiles from nothing and writes what differs
-        String published = keys("/pilus/v1/cluster/policy/");
+        String published = published();
         lab.leader(Service.POLICY).orElseThrow().kill();
-        Daemon killed = controlPlane(Service.POLICY).stream()
+        Daemon killed = lab.replicas(Service.POLICY).stream()
                 .filter(daemon -> !daemon.isAlive())
                 .findFirst()
                 .orElseThrow();
@@ -95,7 +96,7 @@ class ControlPlaneIT {
                         replica(Service.POLICY, lab.leader(Service.POLICY).orElseThrow()))
                 .delete("/v1/documents/NetworkPolicy/f/burst-0?wait=enforced")
                 .orThrow();
-        List<String> written = changed(published, keys("/pilus/v1/cluster/policy/"));
+        List<String> written = changed(published, published());
         killed.start();
         lab.awaitReady();
 
@@ -315,7 +316,7 @@ class ControlPlaneIT {
     @Test
     void clocksThatJumpCostNothing() {
         List<Daemon> all = new ArrayList<>();
-        Stream.of(Service.values()).map(this::controlPlane).forEach(all::addAll);
+        Stream.of(Service.values()).map(lab::replicas).forEach(all::addAll);
         lab.nodes().forEach(node -> all.add(node.agent()));
         List<Duration> jumps =
                 List.of(Duration.ofHours(1), Duration.ofHours(-1), Duration.ofDays(400), Duration.ofDays(-400));
@@ -378,11 +379,7 @@ class ControlPlaneIT {
     }
 
     private int replica(Service service, Daemon daemon) {
-        return controlPlane(service).indexOf(daemon) + 1;
-    }
-
-    private List<Daemon> controlPlane(Service service) {
-        return lab.replicas(service);
+        return lab.replicas(service).indexOf(daemon) + 1;
     }
 
     private void awaitEnforced() {
@@ -429,17 +426,13 @@ class ControlPlaneIT {
     }
 
     private List<String> endpoints() {
-        return lines(lab.etcdctl("get", "--prefix", "--keys-only", "/pilus/v1/cluster/endpoints/")).stream()
-                .map(key -> key.substring("/pilus/v1/cluster/endpoints/".length()))
-                .sorted()
-                .toList();
+        return keys("/pilus/v1/cluster/endpoints/");
     }
 
     private List<String> attached() {
-        return lines(lab.etcdctl("get", "--prefix", "--keys-only", "/pilus/v1/nodes/")).stream()
+        return keys(NODES).stream()
                 .filter(key -> key.contains("/agent/attached/"))
-                .map(key -> key.substring("/pilus/v1/nodes/".length()).replace("agent/attached/", ""))
-                .sorted()
+                .map(key -> key.replace("agent/attached/", ""))
                 .toList();
     }
 
@@ -453,23 +446,28 @@ class ControlPlaneIT {
     }
 
     private List<String> blocksOf(String pool) {
-        return lines(lab.etcdctl("get", "--prefix", "--keys-only", "/pilus/v1/cluster/blocks/" + pool + "/")).stream()
-                .map(key -> key.substring(key.lastIndexOf('/') + 1))
-                .sorted()
-                .toList();
+        return keys("/pilus/v1/cluster/blocks/" + pool + "/");
     }
 
     private List<String> nodeCopiesOf(String pool) {
-        return lines(lab.etcdctl("get", "--prefix", "--keys-only", "/pilus/v1/nodes/")).stream()
+        return keys(NODES).stream()
                 .filter(key -> key.contains("/blocks/" + pool + "/"))
                 .map(key -> key.substring(key.lastIndexOf('/') + 1))
                 .sorted()
                 .toList();
     }
 
-    /** Each key with its revision. */
-    private String keys(String prefix) {
-        return lab.etcdctl("get", "--prefix", prefix, "-w", "fields");
+    /** What there is behind the prefix, in order. */
+    private List<String> keys(String prefix) {
+        return lines(lab.etcdctl("get", "--prefix", "--keys-only", prefix)).stream()
+                .map(key -> key.substring(prefix.length()))
+                .sorted()
+                .toList();
+    }
+
+    /** Each key of published policy with its revision. */
+    private String published() {
+        return lab.etcdctl("get", "--prefix", "/pilus/v1/cluster/policy/", "-w", "fields");
     }
 
     private static List<String> changed(String before, String after) {

@@ -22,8 +22,6 @@ import io.pilus.lab.Transport;
 import io.pilus.testing.cases.CaseBook;
 import io.pilus.testing.cases.Chapter;
 import io.pilus.testing.cases.FaultCase;
-import io.pilus.testing.etcd.EtcdBinary;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -185,7 +183,7 @@ class StoreIT {
 
         try (var kernels = new Kernels()) {
             lab.etcd().kill();
-            Tool.run("mv", lab.etcdData().toString(), own.toString());
+            lab.exec(lab.etcd().netns(), "mv", lab.etcdData().toString(), own.toString());
             lab.etcd().start();
             lab.awaitEtcd();
 
@@ -214,8 +212,8 @@ class StoreIT {
             assertPoliced();
 
             lab.etcd().kill();
-            Tool.run("rm", "-r", lab.etcdData().toString());
-            Tool.run("mv", own.toString(), lab.etcdData().toString());
+            lab.exec(lab.etcd().netns(), "rm", "-r", lab.etcdData().toString());
+            lab.exec(lab.etcd().netns(), "mv", own.toString(), lab.etcdData().toString());
             lab.etcd().start();
             lab.awaitEtcd();
             restartServices();
@@ -332,13 +330,7 @@ class StoreIT {
 
     private Map<String, String> keys(String prefix) {
         Map<String, String> found = new TreeMap<>();
-        String answer = Tool.run(
-                EtcdBinary.tool("etcdctl").toString(),
-                "--endpoints=" + lab.etcdUri(),
-                "get",
-                "--prefix",
-                prefix,
-                "--write-out=json");
+        String answer = lab.etcdctl("get", "--prefix", prefix, "--write-out=json");
         for (JsonNode kv : json(answer).path("kvs")) {
             found.put(
                     new String(Base64.getDecoder().decode(kv.path("key").asText()), StandardCharsets.UTF_8),
@@ -396,7 +388,8 @@ class StoreIT {
                 for (String map : MAPS) {
                     Set<String> entries = new TreeSet<>();
                     Path pin = node.directory().resolve("bpf/maps").resolve(map);
-                    for (JsonNode entry : json(Tool.run("bpftool", "-j", "map", "dump", "pinned", pin.toString()))) {
+                    for (JsonNode entry :
+                            json(lab.exec(node.netns(), "bpftool", "-j", "map", "dump", "pinned", pin.toString()))) {
                         entries.add(entry.path("key") + "=" + entry.path("value"));
                     }
                     all.put(node.name() + " " + map, entries);
@@ -412,25 +405,6 @@ class StoreIT {
                 thread.join();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    /** The system's own programs. */
-    private static final class Tool {
-        static String run(String... command) {
-            try {
-                Process process = new ProcessBuilder(command)
-                        .redirectError(ProcessBuilder.Redirect.DISCARD)
-                        .start();
-                String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-                assertThat(process.waitFor()).as(String.join(" ", command)).isZero();
-                return output;
-            } catch (IOException e) {
-                throw new IllegalStateException(e);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IllegalStateException(e);
             }
         }
     }
