@@ -6,8 +6,6 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Parser;
 import io.etcd.jetcd.ByteSequence;
-import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.pilus.contract.Key;
 import io.pilus.contract.Keys;
 import io.pilus.contract.Prefixes;
@@ -21,10 +19,7 @@ import io.pilus.contract.v1.Pool;
 import io.pilus.contract.v1.PoolRanges;
 import io.pilus.contract.v1.Workload;
 import io.pilus.etcd.EpochStore;
-import io.pilus.etcd.EtcdRefusedException;
-import io.pilus.etcd.EtcdUnavailableException;
 import io.pilus.etcd.Leadership.Term;
-import io.pilus.etcd.TransactionResult;
 import io.pilus.identity.alarm.Alarms;
 import io.pilus.identity.endpoint.EndpointPublisher;
 import io.pilus.identity.endpoint.Publishers;
@@ -51,10 +46,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -62,24 +55,15 @@ import org.jspecify.annotations.Nullable;
  * A cluster of the real ipam-service in two replicas, of the real publisher of endpoints, and of nodes that keep the real lease book on
  * a real disk, over a simulated store. Every address is compared at every kernel and in the store as soon as it is given.
  */
-final class AddressWorld {
+final class AddressWorld extends World {
 
-    private static final List<String> NODES = List.of("a", "b", "c");
-    private static final int REPLICAS = 2;
     private static final int IDENTITY = 300;
     private static final String POOL = "default";
     static final Duration COOL_DOWN = Duration.ofMinutes(1);
     private static final Duration IDLE = Duration.ofMinutes(5);
     private static final Duration REST = Duration.ofMinutes(10);
-    private static final Key<Leader> LEADER = Keys.leader("ipam-service");
     private static final Key<Leader> PUBLISHING = Keys.leader("identity-service");
-    private static final MeterRegistry METERS = new SimpleMeterRegistry();
 
-    private final Random random;
-    private final Schedule schedule;
-    private final SimulatedClock clock = new SimulatedClock();
-    private final SimulatedEtcd etcd = new SimulatedEtcd(this::committed);
-    private final boolean[] calm = {true};
     private final Path disk;
     private final Observations<String> addresses = new Observations<>("address");
 
@@ -88,7 +72,6 @@ final class AddressWorld {
     private final Life api;
     private Publisher publisher;
     private final Term publishing;
-    private long leaderLease;
     private int lastPod;
 
     /** What the store says. */
@@ -101,17 +84,12 @@ final class AddressWorld {
 
     private final Map<String, List<String>> published = new TreeMap<>();
 
-    private final @Nullable List<String> journal;
-    private @Nullable Throwable failure;
-
     /**
      * @param disk a directory of this world's own
      */
     AddressWorld(long seed, Path disk, @Nullable List<String> journal) {
-        this.journal = journal;
+        super(seed, Keys.leader("ipam-service"), journal);
         this.disk = disk;
-        this.random = new Random(seed * 0x9E3779B97F4A7C15L ^ seed >>> 7);
-        this.schedule = new Schedule(random);
         this.api = new Life(etcd, random, calm);
         var range = Prefixes.parse("10.0.0.0/28");
         var setUp = api.store
@@ -140,28 +118,9 @@ final class AddressWorld {
 
     // ---- a run
 
-    void play(int operations) {
-        elect(replicas.getFirst());
-        finish();
-        calm[0] = false;
-        boolean quiet = false;
-        for (int done = 0; done < operations; ) {
-            if (schedule.ready() > 0 && random.nextInt(100) < 70) {
-                schedule.step();
-            } else {
-                if (done % 12 == 0) {
-                    quiet = random.nextBoolean();
-                    turn(quiet);
-                }
-                if (quiet && random.nextInt(10) < 6) {
-                    aWhile();
-                } else {
-                    operate();
-                }
-                done++;
-            }
-            check();
-        }
+    @Override
+    Candidate first() {
+        return replicas.getFirst();
     }
 
     /** A leader, and a block for each node. */
@@ -189,7 +148,7 @@ final class AddressWorld {
         replicas.forEach(replica -> replica.cut = false);
         publisher.cut = false;
         finish();
-        etcd.revoke(leaderLease);
+        endLease();
         replicas.forEach(replica -> replica.term = Optional.empty());
         elect(replicas.getFirst());
         finish();
@@ -256,7 +215,12 @@ final class AddressWorld {
         return left;
     }
 
-    private void operate() {
+    @Override
+    void operate(boolean quiet) {
+        if (quiet && random.nextInt(10) < 6) {
+            aWhile();
+            return;
+        }
         Replica replica = replicas.get(random.nextInt(REPLICAS));
         Agent agent = requireNonNull(agents.get(NODES.get(random.nextInt(NODES.size()))));
         switch (random.nextInt(64)) {
@@ -299,24 +263,14 @@ final class AddressWorld {
                 publisher = new Publisher();
                 publisher.cut = random.nextBoolean();
             }
-            case 61 -> {
-                if (etcd.revision() > etcd.firstKept() + 4) {
-                    etcd.compact(etcd.revision() - random.nextInt(4));
-                }
-            }
-            default -> {
-                if (random.nextInt(3) == 0) {
-                    log("the leader's lease ends");
-                    etcd.revoke(leaderLease);
-                }
-                replica.term = random.nextInt(3) == 0 ? Optional.empty() : replica.term;
-                elect(replica);
-            }
+            case 61 -> compact();
+            default -> changeLeader(replica);
         }
     }
 
     /** Blocks move only where many pods come to one node, and later go. */
-    private void turn(boolean quiet) {
+    @Override
+    void turn(boolean quiet) {
         Agent agent = requireNonNull(agents.get(NODES.get(random.nextInt(NODES.size()))));
         if (quiet) {
             agents.values()
@@ -368,35 +322,6 @@ final class AddressWorld {
                         .commit());
     }
 
-    private void elect(Replica replica) {
-        if (replica.term.isPresent()) {
-            return;
-        }
-        run("elect " + replica.name, replica, () -> {
-            long lease = etcd.grant();
-            boolean won = false;
-            try {
-                TransactionResult result = replica.store
-                        .transaction()
-                        .ifAbsent(LEADER)
-                        .put(
-                                LEADER,
-                                Leader.newBuilder().setReplica(replica.name).build(),
-                                lease)
-                        .commit();
-                won = result.succeeded();
-                if (won) {
-                    leaderLease = lease;
-                    replica.term = Optional.of(new Term(result.revision(), LEADER));
-                }
-            } finally {
-                if (!won) {
-                    etcd.revoke(lease);
-                }
-            }
-        });
-    }
-
     private void grant(Replica replica) {
         Optional<Term> term = replica.term;
         if (replica.working || term.isEmpty()) {
@@ -432,63 +357,22 @@ final class AddressWorld {
         });
     }
 
-    /** Everything that was begun ends. */
-    void finish() {
-        while (schedule.step()) {
-            check();
-        }
-    }
-
     private void everybodySees() {
         replicas.forEach(replica -> replica.see(Integer.MAX_VALUE, 15));
         publisher.see(Integer.MAX_VALUE);
         agents.values().forEach(agent -> agent.see(Integer.MAX_VALUE));
     }
 
-    private void run(String what, Life process, Runnable task) {
-        log(what);
-        schedule.start(() -> {
-            try {
-                task.run();
-            } catch (EtcdUnavailableException | EtcdRefusedException e) {
-                log(what + ": " + e.getMessage());
-            } catch (RuntimeException | AssertionError e) {
-                if (!process.isKilled() && failure == null) {
-                    failure = e;
-                }
-            }
-        });
-    }
-
-    private void check() {
-        Throwable seen = failure;
-        if (seen != null) {
-            throw new AssertionError(seen.getMessage(), seen);
-        }
-    }
-
-    private void log(String line) {
-        if (journal != null) {
-            journal.add(etcd.revision() + "  " + line);
-        }
-    }
-
     // ---- the store as an observer
 
-    private void committed(List<Change> changes) {
-        if (journal != null) {
-            changes.forEach(change -> log("    " + (change.value() == null ? "- " : "+ ") + change.key()));
-        }
-        try {
-            for (Change change : changes) {
-                if (Keys.CLUSTER_BLOCKS.contains(change.key())) {
-                    owner(change);
-                } else if (Keys.ENDPOINTS.contains(change.key())) {
-                    endpoint(change);
-                }
+    @Override
+    void observe(List<Change> changes) {
+        for (Change change : changes) {
+            if (Keys.CLUSTER_BLOCKS.contains(change.key())) {
+                owner(change);
+            } else if (Keys.ENDPOINTS.contains(change.key())) {
+                endpoint(change);
             }
-        } catch (AssertionError e) {
-            failure = failure == null ? e : failure;
         }
     }
 
@@ -548,15 +432,9 @@ final class AddressWorld {
 
     // ---- the parts
 
-    private long deliver(long seen, String prefix, int most, Consumer<EtcdChange> to) {
-        return Deliveries.deliver(etcd, seen, prefix, most, to);
-    }
+    private final class Replica extends Candidate {
 
-    private final class Replica extends Life {
-
-        private final String name;
         private final Granting granting;
-        private Optional<Term> term = Optional.empty();
         private boolean working;
         private long poolsSeen;
         private long blocksSeen;
@@ -564,8 +442,7 @@ final class AddressWorld {
         private long demandsSeen;
 
         private Replica(String name) {
-            super(etcd, random, calm);
-            this.name = name;
+            super(name);
             this.granting =
                     new Granting(store, new EpochStore(etcd.client(this), store, Settings.NONE), REST, 3, clock);
         }

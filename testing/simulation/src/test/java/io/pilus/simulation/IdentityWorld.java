@@ -4,25 +4,19 @@ import static java.util.Objects.requireNonNull;
 
 import com.google.protobuf.ByteString;
 import io.etcd.jetcd.ByteSequence;
-import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.pilus.contract.Key;
 import io.pilus.contract.Keys;
 import io.pilus.contract.v1.Attached;
 import io.pilus.contract.v1.Compiled;
 import io.pilus.contract.v1.Endpoint;
 import io.pilus.contract.v1.IdentityPolicy;
-import io.pilus.contract.v1.Leader;
 import io.pilus.contract.v1.Namespace;
 import io.pilus.contract.v1.Node;
 import io.pilus.contract.v1.Realised;
 import io.pilus.contract.v1.Workload;
 import io.pilus.etcd.EpochStore;
-import io.pilus.etcd.EtcdRefusedException;
-import io.pilus.etcd.EtcdUnavailableException;
 import io.pilus.etcd.Leadership.Term;
 import io.pilus.etcd.Transaction;
-import io.pilus.etcd.TransactionResult;
 import io.pilus.etcd.Versioned;
 import io.pilus.identity.IdentityConfig;
 import io.pilus.identity.alarm.Alarms;
@@ -43,10 +37,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Random;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -55,30 +47,20 @@ import org.jspecify.annotations.Nullable;
  * store. The nodes are models of the agent that follow the rules of its {@code PolicyRealiser}; what they report with, and up to
  * where they have realised, is the agent's own code. Every observer's notion of every number is compared with all others' as soon as it changes.
  */
-final class IdentityWorld {
+final class IdentityWorld extends World {
 
     static final List<String> LABELS = List.of("web", "db", "job");
 
-    private static final List<String> NODES = List.of("a", "b", "c");
     private static final List<String> NAMES = List.of("p0", "p1", "p2", "p3");
-    private static final int REPLICAS = 2;
     private static final int FIRST = 256;
     private static final Duration QUARANTINE = Duration.ofSeconds(10);
-    private static final Key<Leader> LEADER = Keys.leader("identity-service");
-    private static final MeterRegistry METERS = new SimpleMeterRegistry();
 
-    private final Random random;
-    private final Schedule schedule;
-    private final SimulatedClock clock = new SimulatedClock();
-    private final SimulatedEtcd etcd = new SimulatedEtcd(this::committed);
-    private final boolean[] calm = {true};
     private final Observations<Integer> numbers = new Observations<>("number");
 
     private final List<Replica> replicas = new ArrayList<>();
     private final Map<String, Agent> agents = new LinkedHashMap<>();
     private final Life compiler;
     private boolean compiling;
-    private long leaderLease;
     private long lastUid;
 
     private final StoredNumbers stored = new StoredNumbers(numbers);
@@ -86,13 +68,8 @@ final class IdentityWorld {
     /** Which node a name's workload was created on last. */
     private final Map<String, String> placed = new HashMap<>();
 
-    private final @Nullable List<String> journal;
-    private @Nullable Throwable failure;
-
     IdentityWorld(long seed, @Nullable List<String> journal) {
-        this.journal = journal;
-        this.random = new Random(seed * 0x9E3779B97F4A7C15L ^ seed >>> 7);
-        this.schedule = new Schedule(random);
+        super(seed, Keys.leader("identity-service"), journal);
         this.compiler = new Life(etcd, random, calm);
         Transaction setUp = compiler.store
                 .transaction()
@@ -111,26 +88,9 @@ final class IdentityWorld {
 
     // ---- a run
 
-    /** So many random operations, and between them whoever can go on. */
-    void play(int operations) {
-        elect(replicas.getFirst());
-        finish();
-        calm[0] = false;
-        boolean quiet = false;
-        for (int done = 0; done < operations; ) {
-            if (schedule.ready() > 0 && random.nextInt(100) < 70) {
-                schedule.step();
-            } else {
-                // numbers come back only where nothing much happens for a while
-                if (done % 12 == 0) {
-                    quiet = random.nextBoolean();
-                    turn(quiet);
-                }
-                operate(quiet);
-                done++;
-            }
-            check();
-        }
+    @Override
+    Candidate first() {
+        return replicas.getFirst();
     }
 
     /** Everybody is well, every pod goes, and time passes; then nothing is left. */
@@ -142,7 +102,7 @@ final class IdentityWorld {
         Replica any = replicas.getFirst();
         names().forEach(name -> delete(any, name));
         agents.values().forEach(Agent::detachAll);
-        etcd.revoke(leaderLease);
+        endLease();
         replicas.forEach(replica -> replica.term = Optional.empty());
         elect(any);
         finish();
@@ -209,7 +169,8 @@ final class IdentityWorld {
         return left;
     }
 
-    private void operate(boolean quiet) {
+    @Override
+    void operate(boolean quiet) {
         if (quiet && random.nextInt(10) < 6) {
             agents.values().forEach(Agent::follow);
             aWhile();
@@ -252,24 +213,16 @@ final class IdentityWorld {
             case 61 -> {
                 if (random.nextBoolean()) {
                     partition(replica, replica.name);
-                } else if (etcd.revision() > etcd.firstKept() + 4) {
-                    etcd.compact(etcd.revision() - random.nextInt(4));
+                } else {
+                    compact();
                 }
             }
-            default -> {
-                // a leader is deposed and may go on for a while; another comes
-                if (random.nextInt(3) == 0) {
-                    log("the leader's lease ends");
-                    etcd.revoke(leaderLease);
-                }
-                replica.term = random.nextInt(3) == 0 ? Optional.empty() : replica.term;
-                elect(replica);
-            }
+            default -> changeLeader(replica);
         }
     }
 
-    /** Things calm down, or begin to move again. */
-    private void turn(boolean quiet) {
+    @Override
+    void turn(boolean quiet) {
         if (quiet) {
             if (random.nextInt(3) == 0) {
                 Agent agent = requireNonNull(agents.get(NODES.get(random.nextInt(NODES.size()))));
@@ -341,36 +294,6 @@ final class IdentityWorld {
         log("crash " + replica.name);
         replica.kill();
         replicas.set(replicas.indexOf(replica), new Replica(replica.name));
-    }
-
-    void elect(Replica replica) {
-        if (replica.term.isPresent()) {
-            return;
-        }
-        run("elect " + replica.name, replica, () -> {
-            long lease = etcd.grant();
-            boolean won = false;
-            try {
-                TransactionResult result = replica.store
-                        .transaction()
-                        .ifAbsent(LEADER)
-                        .put(
-                                LEADER,
-                                Leader.newBuilder().setReplica(replica.name).build(),
-                                lease)
-                        .commit();
-                won = result.succeeded();
-                if (won) {
-                    leaderLease = lease;
-                    replica.term = Optional.of(new Term(result.revision(), LEADER));
-                    replica.view.touchAll();
-                }
-            } finally {
-                if (!won) {
-                    etcd.revoke(lease);
-                }
-            }
-        });
     }
 
     void publish(Replica replica) {
@@ -456,13 +379,6 @@ final class IdentityWorld {
         agent.report();
     }
 
-    /** Everything that was begun ends. */
-    void finish() {
-        while (schedule.step()) {
-            check();
-        }
-    }
-
     void everybodySees() {
         replicas.forEach(replica -> replica.see(Integer.MAX_VALUE, 7));
         agents.values().stream().filter(agent -> !agent.life.cut).forEach(agent -> agent.see(Integer.MAX_VALUE));
@@ -488,47 +404,16 @@ final class IdentityWorld {
                 && etcd.list(Keys.freedNumber(number).path()).isEmpty();
     }
 
-    private void run(String what, Life process, Runnable task) {
-        log(what);
-        schedule.start(() -> {
-            try {
-                task.run();
-            } catch (EtcdUnavailableException e) {
-                log(what + ": " + e.getMessage());
-            } catch (EtcdRefusedException | ProblemException e) {
-                log(what + ": refused: " + e.getMessage());
-            } catch (RuntimeException | AssertionError e) {
-                if (!process.isKilled() && failure == null) {
-                    failure = e;
-                }
-            }
-        });
-    }
-
-    private void check() {
-        Throwable seen = failure;
-        if (seen != null) {
-            throw new AssertionError(seen.getMessage(), seen);
-        }
-    }
-
-    private void log(String line) {
-        if (journal != null) {
-            journal.add(etcd.revision() + "  " + line);
-        }
+    @Override
+    boolean isRefusal(Throwable thrown) {
+        return thrown instanceof ProblemException || super.isRefusal(thrown);
     }
 
     // ---- the store as an observer
 
-    private void committed(List<Change> changes) {
-        if (journal != null) {
-            changes.forEach(change -> log("    " + (change.value() == null ? "- " : "+ ") + change.key()));
-        }
-        try {
-            stored.committed(changes);
-        } catch (AssertionError e) {
-            failure = failure == null ? e : failure;
-        }
+    @Override
+    void observe(List<Change> changes) {
+        stored.committed(changes);
     }
 
     /** A number, and what it stood for when a pod got it. */
@@ -556,19 +441,13 @@ final class IdentityWorld {
 
     // ---- the parts
 
-    private long deliver(long seen, String prefix, int most, Consumer<EtcdChange> to) {
-        return Deliveries.deliver(etcd, seen, prefix, most, to);
-    }
-
     /** One life of a replica of identity-service. */
-    final class Replica extends Life {
+    final class Replica extends Candidate {
 
-        private final String name;
         private final ClusterView view = new ClusterView(clock);
         private final Pods pods;
         private final EndpointPublisher publisher;
         private final Collector collector;
-        private Optional<Term> term = Optional.empty();
         private boolean publishing;
         private boolean collecting;
         private long intentSeen;
@@ -576,14 +455,18 @@ final class IdentityWorld {
         private long endpointsSeen;
 
         private Replica(String name) {
-            super(etcd, random, calm);
-            this.name = name;
+            super(name);
             Supplier<UUID> uids = () -> new UUID(0, ++lastUid);
             var epochs = new EpochStore(etcd.client(this), store, Settings.NONE);
             this.pods = new Pods(store, epochs, Config.INSTANCE, uids);
             var alarms = new Alarms(clock, METERS);
             this.publisher = Publishers.publisher(store, view, alarms, METERS);
             this.collector = Collectors.collector(store, view, Config.INSTANCE, clock, METERS);
+        }
+
+        @Override
+        void elected() {
+            view.touchAll();
         }
 
         /**
@@ -695,7 +578,7 @@ final class IdentityWorld {
                 clusterRevision = change.revision();
                 settled();
             } catch (AssertionError e) {
-                failure = failure == null ? e : failure;
+                fail(e);
             }
         }
 
@@ -752,7 +635,7 @@ final class IdentityWorld {
                 }
                 settled();
             } catch (AssertionError e) {
-                failure = failure == null ? e : failure;
+                fail(e);
             }
         }
 
