@@ -9,31 +9,10 @@
  * standard input; each is answered by a line "MICROSECONDS STATUS OUTPUT".
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "program.h"
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #define OUTPUT 8192
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "attach: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
-}
 
 static void child(const char *program, const char *config, int out)
 {

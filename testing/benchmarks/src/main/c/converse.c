@@ -15,20 +15,11 @@
  * all summed over the pairs. One thread holds all sockets: nobody is woken up.
  */
 #define _GNU_SOURCE
+#include "program.h"
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #define MAX_PAIRS 16
 #define PERIOD_US 1000
@@ -53,21 +44,6 @@ static struct pair pairs[MAX_PAIRS];
 static int count;
 static int own_namespace;
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "converse: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static int open_namespace(const char *file)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		fail(file);
-	return fd;
-}
-
 static int open_socket(int namespace, int type, int port)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET,
@@ -75,16 +51,14 @@ static int open_socket(int namespace, int type, int port)
 	int one = 1;
 	int fd;
 
-	if (setns(namespace, CLONE_NEWNET))
-		fail("setns");
+	enter(namespace);
 	fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		fail("socket");
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (port && bind(fd, (void *)&any, sizeof(any)))
 		fail("bind");
-	if (setns(own_namespace, CLONE_NEWNET))
-		fail("setns");
+	enter(own_namespace);
 	return fd;
 }
 

@@ -10,28 +10,13 @@
  * nobody is woken up.
  */
 #define _GNU_SOURCE
+#include "program.h"
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #define PERIOD_US 100
 #define LATE_NS 2000000 /* a packet that is not there by then was dropped */
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "flip: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static long now_ns(void)
 {
@@ -39,22 +24,6 @@ static long now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000000000L + t.tv_nsec;
-}
-
-static int open_socket(const char *namespace, int port)
-{
-	struct sockaddr_in any = { .sin_family = AF_INET,
-				   .sin_port = htons(port) };
-	int file = open(namespace, O_RDONLY | O_CLOEXEC);
-	int fd;
-
-	if (file < 0 || setns(file, CLONE_NEWNET))
-		fail(namespace);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (void *)&any, sizeof(any)))
-		fail(namespace);
-	close(file);
-	return fd;
 }
 
 static void say(const char *what, long when)
@@ -81,8 +50,8 @@ int main(int argc, char **argv)
 	to.sin_port = htons(atoi(argv[4]));
 	if (inet_pton(AF_INET, argv[3], &to.sin_addr) != 1)
 		fail(argv[3]);
-	client = open_socket(argv[1], 0);
-	server = open_socket(argv[2], atoi(argv[4]));
+	client = datagram_socket(argv[1], 0);
+	server = datagram_socket(argv[2], atoi(argv[4]));
 	while (!poll(&in, 1, 0)) {
 		packet = now_ns();
 		if (!missing)

@@ -17,19 +17,10 @@
  * One thread holds all sockets, the new pod's too: nobody is woken up.
  */
 #define _GNU_SOURCE
+#include "program.h"
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sched.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 #define MAX_PROBERS 16
 #define PERIOD_US 250
@@ -46,36 +37,12 @@ static int own_namespace;
 static int probers[MAX_PROBERS];
 static int count;
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "reach: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
-}
-
 /* A datagram socket in the namespace, on the port or on any. */
 static int open_socket(const char *namespace, int on)
 {
-	struct sockaddr_in any = { .sin_family = AF_INET,
-				   .sin_port = htons(on) };
-	int file = open(namespace, O_RDONLY | O_CLOEXEC);
-	int fd;
+	int fd = datagram_socket(namespace, on);
 
-	if (file < 0 || setns(file, CLONE_NEWNET))
-		fail(namespace);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (void *)&any, sizeof(any)))
-		fail(namespace);
-	close(file);
-	if (setns(own_namespace, CLONE_NEWNET))
-		fail("setns");
+	enter(own_namespace);
 	return fd;
 }
 
